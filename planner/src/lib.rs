@@ -11,6 +11,7 @@ pub mod error;
 pub mod graph;
 pub mod identifier;
 pub mod layout;
+pub mod migration;
 pub mod plan;
 pub mod rules;
 pub mod schema;

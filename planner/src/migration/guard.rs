@@ -1,0 +1,346 @@
+//! The checks at the start, without which no step does anything, and the verification at the end.
+
+use std::collections::BTreeSet;
+
+use crate::graph::TableId;
+use crate::identifier::{RelationName, quote_literal};
+use crate::layout::Placement;
+use crate::plan::{ForeignKeyFate, KeyFate};
+
+use super::context::Migration;
+use super::losses;
+use super::sql::{Block, Failure, one_line};
+use super::{Phase, Step};
+
+/// Settings and checks.
+pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let setting = |statement: String, because: &str| Step {
+        phase: Phase::Prepare,
+        relation: None,
+        statement,
+        because: because.to_owned(),
+    };
+    let mut steps = vec![setting(
+        "SET search_path TO '';".to_owned(),
+        "Every name is written in full: what else is on the path must not matter.",
+    )];
+    steps.push(setting(
+        "SET citus.multi_shard_modify_mode TO 'sequential';".to_owned(),
+        "Partitions with long names, and everything in a single transaction (psql -1), work only in this mode.",
+    ));
+    steps.push(setting(
+        "SET citus.enable_local_reference_table_foreign_keys TO on;".to_owned(),
+        "Otherwise foreign keys between local and reference tables would be accepted and not enforced.",
+    ));
+    for statement in Migration::forget() {
+        steps.push(setting(statement, "What an earlier run found in this session does not count."));
+    }
+    steps.push(Step {
+        phase: Phase::Prepare,
+        relation: None,
+        statement: checks(migration),
+        because: "Refuses to begin on a database that is not the planned one, or a cluster that is not ready. Without \
+                  it no later step does anything."
+            .to_owned(),
+    });
+    steps
+}
+
+fn checks(migration: &Migration<'_, '_>) -> String {
+    let mut block = Block::new().declare("problems text");
+    block = feasible(block, migration);
+    block = ready(block);
+    block = unchanged(block, migration);
+    block.run(migration.mark_checked()).finish()
+}
+
+/// Fails where Citus refuses something that no step changes.
+fn feasible(block: Block, migration: &Migration<'_, '_>) -> Block {
+    let blockers = losses::blockers(migration);
+    if blockers.is_empty() {
+        return block;
+    }
+    let list: Vec<String> =
+        blockers.iter().map(|f| one_line(&format!("{} {}: {}", f.code, f.relation, f.message))).collect();
+    block.fail_if(
+        "true",
+        &Failure::new(
+            "Citus refuses what this plan wants",
+            "SELECT * FROM advisor.plan_issues() says what to do; then make a new plan.",
+        )
+        .detail(&quote_literal(&list.join("\n"))),
+    )
+}
+
+/// Fails where the cluster is not ready; one error at a time, because each explains the next.
+fn ready(block: Block) -> Block {
+    let checks = [
+        (
+            "NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')",
+            "this migration needs Citus, which is not installed in this database",
+            "Run it on the coordinator of a Citus cluster, or see CREATE EXTENSION citus.",
+        ),
+        (
+            "(SELECT groupid FROM pg_catalog.pg_dist_local_group) <> 0",
+            "this migration must run on the coordinator, and this is a worker",
+            "Connect to the coordinator.",
+        ),
+        (
+            "NOT EXISTS (SELECT FROM pg_catalog.pg_dist_node WHERE groupid = 0 AND noderole = 'primary')",
+            "the coordinator is not in Citus' metadata",
+            "SELECT citus_set_coordinator_host('the name by which the workers reach it', 5432);",
+        ),
+        (
+            "NOT EXISTS (SELECT FROM pg_catalog.pg_dist_node WHERE noderole = 'primary' AND isactive \
+             AND shouldhaveshards)",
+            "no node takes shards",
+            "Add a worker: SELECT citus_add_node('its name', 5432);",
+        ),
+        (
+            "pg_catalog.current_setting('citus.shard_replication_factor') <> '1'",
+            "citus.shard_replication_factor is not 1; Citus supports foreign keys only without replicated shards",
+            "SET citus.shard_replication_factor TO 1;",
+        ),
+    ];
+    checks
+        .iter()
+        .fold(block, |block, (condition, message, hint)| block.fail_if(condition, &Failure::new(*message, *hint)))
+}
+
+/// Fails where the database is not the one that was planned, with everything that is different in the DETAIL.
+fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
+    let tables = touched(migration);
+    let mut queries = vec![columns_and_owners(migration, &tables)];
+    queries.push(unknown_objects(
+        migration,
+        &tables,
+        known_foreign_keys(migration, &tables),
+        "foreign key",
+        "SELECT conrelid, conname FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conparentid = 0 \
+         AND (conrelid IN (SELECT oid FROM members) OR confrelid IN (SELECT oid FROM members))",
+    ));
+    let of_moving = |object: fn(&Migration<'_, '_>, TableId) -> Vec<String>| {
+        let known = tables.iter().filter(|&&t| migration.is_pending(t)).flat_map(|&t| {
+            let objects = object(migration, t);
+            objects.into_iter().map(move |name| (migration.name(t).clone(), name))
+        });
+        known.collect::<Vec<_>>()
+    };
+    queries.push(unknown_objects(
+        migration,
+        &tables,
+        of_moving(|m, t| m.graph.table(t).indexes.iter().map(|i| i.name.clone()).collect()),
+        "unique or exclusion index",
+        "SELECT i.indrelid, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+         WHERE (i.indisunique OR i.indisexclusion) AND i.indrelid IN (SELECT oid FROM planned WHERE moves)",
+    ));
+    queries.push(unknown_objects(
+        migration,
+        &tables,
+        of_moving(|m, t| m.graph.table(t).triggers.iter().map(|t| t.name.clone()).collect()),
+        "trigger",
+        "SELECT tgrelid, tgname FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgparentid = 0 \
+         AND tgrelid IN (SELECT oid FROM planned WHERE moves)",
+    ));
+    queries.extend(dependent_views(migration));
+    block
+        .run(format!(
+            "SELECT pg_catalog.string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
+             (problem) WHERE problem IS NOT NULL",
+            queries.join("\n    UNION ALL\n    ")
+        ))
+        .fail_if(
+            "problems IS NOT NULL",
+            &Failure::new(
+                "this is not the database that was planned, or not one that you may migrate",
+                "Make a new plan here, or mend the differences.",
+            )
+            .detail("problems"),
+        )
+}
+
+/// Tables that a step changes: those that move, and the other ends of foreign keys that are dropped.
+fn touched(migration: &Migration<'_, '_>) -> BTreeSet<TableId> {
+    let ends = migration.changed_foreign_keys().flat_map(|k| [k.edge.referencing, k.edge.referenced]);
+    ends.map(|t| migration.graph.root(t))
+        .chain(migration.pending_tables())
+        .chain(migration.plan.keys.iter().filter(|k| k.fate != KeyFate::Kept).map(|k| migration.graph.root(k.table)))
+        .collect()
+}
+
+/// `(VALUES ('public.t', 'x'), ...)`: the list may not be empty in SQL, so an impossible row stands in.
+fn values(rows: impl Iterator<Item = Vec<String>>, columns: usize) -> String {
+    let mut rows: Vec<String> = rows.map(|row| format!("({})", row.join(", "))).collect();
+    if rows.is_empty() {
+        rows.push(format!("({})", vec!["NULL"; columns].join(", ")));
+    }
+    format!("(VALUES {})", rows.join(",\n      "))
+}
+
+fn literal(name: &RelationName) -> String {
+    quote_literal(&name.to_string())
+}
+
+/// Missing tables, other columns than planned, tables of somebody else.
+fn columns_and_owners(migration: &Migration<'_, '_>, tables: &BTreeSet<TableId>) -> String {
+    let planned = values(
+        tables.iter().map(|&t| {
+            let table = migration.graph.table(t);
+            let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
+            vec![literal(&table.name), quote_literal(&columns.join(", "))]
+        }),
+        2,
+    );
+    format!(
+        "SELECT CASE WHEN c.oid IS NULL THEN p.relation || ' does not exist' \
+         WHEN NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN 'must be owner of table ' || p.relation \
+         WHEN now.columns IS DISTINCT FROM p.columns THEN p.relation || ' has the columns ' || \
+         coalesce(now.columns, '(none)') || '; planned were ' || p.columns END\n    FROM {planned}\n      \
+         AS p (relation, columns)\n    \
+         LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(p.relation)\n    \
+         CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(attname || ' ' || \
+         pg_catalog.format_type(atttypid, atttypmod), ', ' ORDER BY attnum) AS columns \
+         FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS now"
+    )
+}
+
+/// Objects on touched tables that the plan does not know. `present` selects (table, name) and may use `planned` (touched
+/// tables, whether they move) and `members` (the same with their partitions).
+fn unknown_objects(
+    migration: &Migration<'_, '_>,
+    tables: &BTreeSet<TableId>,
+    known: Vec<(RelationName, String)>,
+    kind: &str,
+    present: &str,
+) -> String {
+    let planned =
+        values(tables.iter().map(|&t| vec![literal(migration.name(t)), migration.is_pending(t).to_string()]), 2);
+    let known = values(known.iter().map(|(table, name)| vec![literal(table), quote_literal(name)]), 2);
+    format!(
+        "(WITH planned AS (SELECT pg_catalog.to_regclass(relation)::oid AS oid, moves FROM {planned}\n      \
+         AS p (relation, moves)), \
+         members AS (SELECT oid FROM planned UNION SELECT t.relid FROM planned, \
+         pg_catalog.pg_partition_tree(planned.oid::pg_catalog.regclass) AS t)\n    \
+         SELECT '{kind} \"' || o.name || '\" of ' || o.relation::pg_catalog.regclass || ' is not in the plan' \
+         FROM ({present}) AS o (relation, name)\n    WHERE NOT EXISTS (SELECT FROM {known}\n      \
+         AS k (relation, name) WHERE pg_catalog.to_regclass(k.relation) = o.relation AND k.name = o.name))"
+    )
+}
+
+fn known_foreign_keys(migration: &Migration<'_, '_>, tables: &BTreeSet<TableId>) -> Vec<(RelationName, String)> {
+    let graph = migration.graph;
+    let is_touched = |table: TableId| tables.contains(&graph.root(table));
+    let known = graph.tables().flat_map(|t| graph.table(t).foreign_keys.iter().map(move |key| (t, key)));
+    known
+        .filter(|(t, key)| is_touched(*t) || graph.find(&key.referenced).is_some_and(is_touched))
+        .map(|(t, key)| (migration.name(t).clone(), key.name.clone()))
+        .collect()
+}
+
+/// A view that groups by a primary key depends on it: the key cannot be swapped under the view.
+fn dependent_views(migration: &Migration<'_, '_>) -> Option<String> {
+    let changed: Vec<_> = migration
+        .plan
+        .keys
+        .iter()
+        .filter(|k| k.fate != KeyFate::Kept)
+        .filter_map(|k| {
+            let table = migration.graph.table(k.table);
+            let constraint = table.indexes[k.index].constraint.as_ref()?;
+            Some(vec![literal(&table.name), quote_literal(&constraint.name)])
+        })
+        .collect();
+    if changed.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "SELECT 'view ' || r.ev_class::pg_catalog.regclass || ' depends on constraint \"' || k.name || '\" of ' || \
+         k.relation || ', which is replaced: drop the view, and create it again afterwards'\n    FROM {}\n      \
+         AS k (relation, name)\n    \
+         JOIN pg_catalog.pg_constraint c ON c.conrelid = pg_catalog.to_regclass(k.relation) AND c.conname = k.name\n    \
+         JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass \
+         AND d.refobjid = c.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass\n    \
+         JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid\n    \
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_dist_partition WHERE logicalrelid = c.conrelid)",
+        values(changed.into_iter(), 2)
+    ))
+}
+
+/// Looks at every table, key and foreign key of the plan once more, before the old copies are removed.
+pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let mut block = migration.checked_block().declare("problems text");
+    let mut queries = Vec::new();
+    for table in migration.pending_tables() {
+        queries.push(format!(
+            "SELECT {} WHERE NOT ({})",
+            quote_literal(&format!("{} is not in its place", migration.name(table))),
+            migration.is_placed(table)
+        ));
+    }
+    let returned: Vec<_> = migration
+        .changed_foreign_keys()
+        .filter(|k| !matches!(k.planned.fate, ForeignKeyFate::Lost { .. }))
+        .map(|k| vec![literal(k.table), quote_literal(&k.foreign_key.name), k.foreign_key.validated.to_string()])
+        .collect();
+    let foreign_keys = returned.len();
+    if foreign_keys > 0 {
+        queries.push(format!(
+            "SELECT 'foreign key \"' || k.name || '\" of ' || k.relation || ' is missing or not valid' FROM {}\n      \
+             AS k (relation, name, validated) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint \
+             WHERE conrelid = pg_catalog.to_regclass(k.relation) AND conname = k.name AND contype = 'f' \
+             AND (convalidated OR NOT k.validated))",
+            values(returned.into_iter(), 3)
+        ));
+    }
+    let keys: Vec<_> = migration
+        .plan
+        .keys
+        .iter()
+        .filter(|k| !matches!(k.fate, KeyFate::Lost { .. }) && migration.is_pending(k.table))
+        .map(|k| {
+            let table = migration.graph.table(k.table);
+            vec![literal(&table.name), quote_literal(&table.indexes[k.index].name)]
+        })
+        .collect();
+    if !keys.is_empty() {
+        queries.push(format!(
+            "SELECT 'key \"' || k.name || '\" of ' || k.relation || ' is missing' FROM {}\n      \
+             AS k (relation, name) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index i \
+             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+             WHERE i.indrelid = pg_catalog.to_regclass(k.relation) AND c.relname = k.name)",
+            values(keys.into_iter(), 2)
+        ));
+    }
+    if !queries.is_empty() {
+        block = block
+            .run(format!(
+                "SELECT pg_catalog.string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
+                 (problem)",
+                queries.join("\n    UNION ALL\n    ")
+            ))
+            .fail_if(
+                "problems IS NOT NULL",
+                &Failure::new(
+                    "the migration is not complete",
+                    "Mend what an earlier step has reported, then run all steps again.",
+                )
+                .detail("problems"),
+            );
+    }
+    let count =
+        |wanted: fn(Placement) -> bool| migration.pending_tables().filter(|&t| wanted(migration.placement(t))).count();
+    let summary = format!(
+        "migrated: {} distributed tables, {} reference tables, {foreign_keys} foreign keys",
+        count(Placement::is_distributed),
+        count(|p| p == Placement::Reference)
+    );
+    let statement = block
+        .run(format!("RAISE NOTICE USING MESSAGE = {}", quote_literal(&summary)))
+        .run(migration.mark_verified())
+        .finish();
+    let because =
+        "Every table, key and foreign key of the plan is looked at once more; only then are the copies on the \
+                   coordinator removed."
+            .to_owned();
+    vec![Step { phase: Phase::Validate, relation: None, statement, because }]
+}
