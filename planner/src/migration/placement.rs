@@ -5,6 +5,7 @@ use crate::graph::TableId;
 use crate::identifier::quote_literal;
 use crate::layout::Placement;
 use crate::plan::KeyFate;
+use crate::report::number;
 
 use super::context::{Migration, regclass};
 use super::sql::{Block, Failure};
@@ -166,35 +167,11 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
 
 /// `About 500,000 rows, 61 MB.`, as far as it is known.
 fn size(migration: &Migration<'_, '_>, table: TableId) -> String {
-    let rows = migration.graph.rows(table).map(|n| format!("About {} rows", thousands(n)));
-    let bytes = migration.graph.bytes(table).map(pretty_bytes);
+    let rows = migration.graph.rows(table).map(|n| format!("About {} rows", number::thousands(n)));
+    let bytes = migration.graph.bytes(table).map(number::size);
     match (rows, bytes) {
         (Some(rows), Some(bytes)) => format!("{rows}, {bytes}."),
         (Some(one), None) | (None, Some(one)) => format!("{one}."),
         (None, None) => "Size unknown.".to_owned(),
     }
-}
-
-fn thousands(n: i64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// As `pg_size_pretty` does, roughly.
-fn pretty_bytes(bytes: i64) -> String {
-    let mut size = bytes;
-    for unit in ["bytes", "kB", "MB", "GB"] {
-        if size < 10 * 1024 {
-            return format!("{size} {unit}");
-        }
-        size = (size + 512) / 1024;
-    }
-    format!("{size} TB")
 }
