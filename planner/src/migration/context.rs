@@ -112,7 +112,7 @@ impl<'p, 'a> Migration<'p, 'a> {
         let table = self.graph.root(table);
         let row = |condition: &str| {
             format!(
-                "EXISTS (SELECT FROM pg_catalog.pg_dist_partition WHERE logicalrelid = {}{condition})",
+                "EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {}{condition})",
                 regclass(self.name(table))
             )
         };
@@ -121,13 +121,11 @@ impl<'p, 'a> Migration<'p, 'a> {
             Placement::Reference => row(" AND partmethod = 'n' AND repmodel = 't'"),
             Placement::Distributed { column, group } => {
                 let column = quote_literal(&self.graph.column(table, column).name);
-                let by = format!(
-                    " AND partmethod = 'h' AND pg_catalog.column_to_column_name(logicalrelid, partkey) = {column}"
-                );
+                let by = format!(" AND partmethod = 'h' AND column_to_column_name(logicalrelid, partkey) = {column}");
                 match self.anchor(group).filter(|&anchor| anchor != table) {
                     None => row(&by),
                     Some(anchor) => row(&format!(
-                        "{by} AND colocationid = (SELECT colocationid FROM pg_catalog.pg_dist_partition \
+                        "{by} AND colocationid = (SELECT colocationid FROM pg_dist_partition \
                          WHERE logicalrelid = {})",
                         regclass(self.name(anchor))
                     )),
@@ -149,7 +147,7 @@ impl<'p, 'a> Migration<'p, 'a> {
 
     fn block_after(&self, setting: &str, message: &str) -> Block {
         Block::new().fail_if(
-            &format!("pg_catalog.current_setting('{setting}', true) IS DISTINCT FROM '{}'", self.fingerprint),
+            &format!("current_setting('{setting}', true) IS DISTINCT FROM '{}'", self.fingerprint),
             &Failure::new(message, "Mend what the first error says, then run all steps in order, in one session."),
         )
     }
@@ -163,7 +161,7 @@ impl<'p, 'a> Migration<'p, 'a> {
     }
 
     fn mark(&self, setting: &str) -> String {
-        format!("PERFORM pg_catalog.set_config('{setting}', '{}', false)", self.fingerprint)
+        format!("PERFORM set_config('{setting}', '{}', false)", self.fingerprint)
     }
 
     /// Forgets what an earlier run in the same session has found: an exception in the checks could not undo that.
@@ -183,7 +181,7 @@ pub(super) struct ChangedForeignKey<'m, 'a> {
 
 /// A table as a `regclass` literal: quoted as an identifier, then as text.
 pub(super) fn regclass(name: &RelationName) -> String {
-    format!("{}::pg_catalog.regclass", quote_literal(&name.to_string()))
+    format!("{}::regclass", quote_literal(&name.to_string()))
 }
 
 /// `primary key`, `foreign key`, ... with the raw name in double quotes, as PostgreSQL's messages have it.

@@ -40,7 +40,7 @@ fn drop_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> S
     let definition = quote_literal(&key.foreign_key.definition);
     let mut block = migration.checked_block().declare("present text");
     block = block.run(format!(
-        "SELECT pg_catalog.pg_get_constraintdef(oid) INTO present FROM pg_catalog.pg_constraint \
+        "SELECT pg_get_constraintdef(oid) INTO present FROM pg_constraint \
          WHERE conrelid = {} AND conname = {} AND contype = 'f'",
         regclass(key.table),
         quote_literal(name)
@@ -94,7 +94,7 @@ fn create_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) ->
         ForeignKeyFate::Widened { columns, on_update } => widened(migration, key, columns, *on_update),
     };
     let absent = format!(
-        "EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
+        "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
         regclass(key.table),
         quote_literal(name)
     );

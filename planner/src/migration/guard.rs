@@ -6,6 +6,7 @@ use crate::graph::TableId;
 use crate::identifier::{RelationName, quote_literal};
 use crate::layout::Placement;
 use crate::plan::{ForeignKeyFate, KeyFate};
+use crate::schema::Table;
 
 use super::context::Migration;
 use super::losses;
@@ -76,28 +77,28 @@ fn feasible(block: Block, migration: &Migration<'_, '_>) -> Block {
 fn ready(block: Block) -> Block {
     let checks = [
         (
-            "NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')",
+            "NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')",
             "this migration needs Citus, which is not installed in this database",
             "Run it on the coordinator of a Citus cluster, or see CREATE EXTENSION citus.",
         ),
         (
-            "(SELECT groupid FROM pg_catalog.pg_dist_local_group) <> 0",
+            "(SELECT groupid FROM pg_dist_local_group) <> 0",
             "this migration must run on the coordinator, and this is a worker",
             "Connect to the coordinator.",
         ),
         (
-            "NOT EXISTS (SELECT FROM pg_catalog.pg_dist_node WHERE groupid = 0 AND noderole = 'primary')",
+            "NOT EXISTS (SELECT FROM pg_dist_node WHERE groupid = 0 AND noderole = 'primary')",
             "the coordinator is not in Citus' metadata",
             "SELECT citus_set_coordinator_host('the name by which the workers reach it', 5432);",
         ),
         (
-            "NOT EXISTS (SELECT FROM pg_catalog.pg_dist_node WHERE noderole = 'primary' AND isactive \
+            "NOT EXISTS (SELECT FROM pg_dist_node WHERE noderole = 'primary' AND isactive \
              AND shouldhaveshards)",
             "no node takes shards",
             "Add a worker: SELECT citus_add_node('its name', 5432);",
         ),
         (
-            "pg_catalog.current_setting('citus.shard_replication_factor') <> '1'",
+            "current_setting('citus.shard_replication_factor') <> '1'",
             "citus.shard_replication_factor is not 1; Citus supports foreign keys only without replicated shards",
             "SET citus.shard_replication_factor TO 1;",
         ),
@@ -110,43 +111,45 @@ fn ready(block: Block) -> Block {
 /// Fails where the database is not the one that was planned, with everything that is different in the DETAIL.
 fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
     let tables = touched(migration);
-    let mut queries = vec![columns_and_owners(migration, &tables)];
-    queries.push(unknown_objects(
-        migration,
-        &tables,
-        known_foreign_keys(migration, &tables),
-        "foreign key",
-        "SELECT conrelid, conname FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conparentid = 0 \
-         AND (conrelid IN (SELECT oid FROM members) OR confrelid IN (SELECT oid FROM members))",
-    ));
-    let of_moving = |object: fn(&Migration<'_, '_>, TableId) -> Vec<String>| {
-        let known = tables.iter().filter(|&&t| migration.is_pending(t)).flat_map(|&t| {
-            let objects = object(migration, t);
-            objects.into_iter().map(move |name| (migration.name(t).clone(), name))
-        });
-        known.collect::<Vec<_>>()
+    let planned = values(
+        tables.iter().map(|&t| {
+            let table = migration.graph.table(t);
+            let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
+            vec![literal(&table.name), migration.is_pending(t).to_string(), quote_literal(&columns.join(", "))]
+        }),
+        3,
+    );
+    let parts_of_moving = |parts: fn(&Table) -> Vec<&String>| -> Vec<(RelationName, String)> {
+        let moving = tables.iter().filter(|&&t| migration.is_pending(t)).map(|&t| migration.graph.table(t));
+        moving.flat_map(|t| parts(t).into_iter().map(|part| (t.name.clone(), part.clone()))).collect()
     };
-    queries.push(unknown_objects(
-        migration,
-        &tables,
-        of_moving(|m, t| m.graph.table(t).indexes.iter().map(|i| i.name.clone()).collect()),
-        "unique or exclusion index",
-        "SELECT i.indrelid, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-         WHERE (i.indisunique OR i.indisexclusion) AND i.indrelid IN (SELECT oid FROM planned WHERE moves)",
+    let mut queries = vec![COLUMNS_AND_OWNERS.to_owned()];
+    queries.push(unknown(
+        "foreign key",
+        "SELECT conrelid, conname FROM pg_constraint WHERE contype = 'f' AND conparentid = 0\n        \
+         AND (conrelid IN (SELECT relid FROM members) OR confrelid IN (SELECT relid FROM members))",
+        &known_foreign_keys(migration, &tables),
     ));
-    queries.push(unknown_objects(
-        migration,
-        &tables,
-        of_moving(|m, t| m.graph.table(t).triggers.iter().map(|t| t.name.clone()).collect()),
+    queries.push(unknown(
+        "unique or exclusion index",
+        "SELECT indrelid, relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid\n        \
+         WHERE (indisunique OR indisexclusion) AND indrelid IN (SELECT relid FROM planned WHERE moves)",
+        &parts_of_moving(|t| t.indexes.iter().map(|i| &i.name).collect()),
+    ));
+    queries.push(unknown(
         "trigger",
-        "SELECT tgrelid, tgname FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgparentid = 0 \
-         AND tgrelid IN (SELECT oid FROM planned WHERE moves)",
+        "SELECT tgrelid, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0\n        \
+         AND tgrelid IN (SELECT relid FROM planned WHERE moves)",
+        &parts_of_moving(|t| t.triggers.iter().map(|t| &t.name).collect()),
     ));
     queries.extend(dependent_views(migration));
     block
         .run(format!(
-            "SELECT pg_catalog.string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
-             (problem) WHERE problem IS NOT NULL",
+            "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {planned}\n      \
+             AS p (relation, moves, columns)),\n  \
+             members AS (SELECT relid FROM planned UNION SELECT t.relid FROM planned, pg_partition_tree(planned.relid) \
+             AS t)\n  \
+             SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found (problem)",
             queries.join("\n    UNION ALL\n    ")
         ))
         .fail_if(
@@ -182,48 +185,24 @@ fn literal(name: &RelationName) -> String {
 }
 
 /// Missing tables, other columns than planned, tables of somebody else.
-fn columns_and_owners(migration: &Migration<'_, '_>, tables: &BTreeSet<TableId>) -> String {
-    let planned = values(
-        tables.iter().map(|&t| {
-            let table = migration.graph.table(t);
-            let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
-            vec![literal(&table.name), quote_literal(&columns.join(", "))]
-        }),
-        2,
-    );
-    format!(
-        "SELECT CASE WHEN c.oid IS NULL THEN p.relation || ' does not exist' \
-         WHEN NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN 'must be owner of table ' || p.relation \
-         WHEN now.columns IS DISTINCT FROM p.columns THEN p.relation || ' has the columns ' || \
-         coalesce(now.columns, '(none)') || '; planned were ' || p.columns END\n    FROM {planned}\n      \
-         AS p (relation, columns)\n    \
-         LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(p.relation)\n    \
-         CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(attname || ' ' || \
-         pg_catalog.format_type(atttypid, atttypmod), ', ' ORDER BY attnum) AS columns \
-         FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS now"
-    )
-}
+const COLUMNS_AND_OWNERS: &str = "\
+    SELECT CASE WHEN c.oid IS NULL THEN p.relation || ' does not exist'
+      WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN 'must be owner of table ' || p.relation
+      WHEN now.columns IS DISTINCT FROM p.columns THEN p.relation || ' has the columns ' ||
+        coalesce(now.columns, '(none)') || '; planned were ' || p.columns END
+    FROM planned AS p LEFT JOIN pg_class AS c ON c.oid = p.relid
+    CROSS JOIN LATERAL (SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
+      FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS now (columns)";
 
 /// Objects on touched tables that the plan does not know. `present` selects (table, name) and may use `planned` (touched
 /// tables, whether they move) and `members` (the same with their partitions).
-fn unknown_objects(
-    migration: &Migration<'_, '_>,
-    tables: &BTreeSet<TableId>,
-    known: Vec<(RelationName, String)>,
-    kind: &str,
-    present: &str,
-) -> String {
-    let planned =
-        values(tables.iter().map(|&t| vec![literal(migration.name(t)), migration.is_pending(t).to_string()]), 2);
+fn unknown(kind: &str, present: &str, known: &[(RelationName, String)]) -> String {
     let known = values(known.iter().map(|(table, name)| vec![literal(table), quote_literal(name)]), 2);
     format!(
-        "(WITH planned AS (SELECT pg_catalog.to_regclass(relation)::oid AS oid, moves FROM {planned}\n      \
-         AS p (relation, moves)), \
-         members AS (SELECT oid FROM planned UNION SELECT t.relid FROM planned, \
-         pg_catalog.pg_partition_tree(planned.oid::pg_catalog.regclass) AS t)\n    \
-         SELECT '{kind} \"' || o.name || '\" of ' || o.relation::pg_catalog.regclass || ' is not in the plan' \
-         FROM ({present}) AS o (relation, name)\n    WHERE NOT EXISTS (SELECT FROM {known}\n      \
-         AS k (relation, name) WHERE pg_catalog.to_regclass(k.relation) = o.relation AND k.name = o.name))"
+        "SELECT '{kind} \"' || o.name || '\" of ' || o.relation::regclass || ' is not in the plan' FROM (\n        \
+         {present}) AS o (relation, name)\n    \
+         WHERE NOT EXISTS (SELECT FROM {known}\n      \
+         AS k (relation, name) WHERE to_regclass(k.relation) = o.relation AND k.name = o.name)"
     )
 }
 
@@ -254,14 +233,14 @@ fn dependent_views(migration: &Migration<'_, '_>) -> Option<String> {
         return None;
     }
     Some(format!(
-        "SELECT 'view ' || r.ev_class::pg_catalog.regclass || ' depends on constraint \"' || k.name || '\" of ' || \
+        "SELECT 'view ' || r.ev_class::regclass || ' depends on constraint \"' || k.name || '\" of ' || \
          k.relation || ', which is replaced: drop the view, and create it again afterwards'\n    FROM {}\n      \
          AS k (relation, name)\n    \
-         JOIN pg_catalog.pg_constraint c ON c.conrelid = pg_catalog.to_regclass(k.relation) AND c.conname = k.name\n    \
-         JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass \
-         AND d.refobjid = c.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass\n    \
-         JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid\n    \
-         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_dist_partition WHERE logicalrelid = c.conrelid)",
+         JOIN pg_constraint c ON c.conrelid = to_regclass(k.relation) AND c.conname = k.name\n    \
+         JOIN pg_depend d ON d.refclassid = 'pg_constraint'::regclass \
+         AND d.refobjid = c.oid AND d.classid = 'pg_rewrite'::regclass\n    \
+         JOIN pg_rewrite r ON r.oid = d.objid\n    \
+         WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = c.conrelid)",
         values(changed.into_iter(), 2)
     ))
 }
@@ -286,8 +265,8 @@ pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
     if foreign_keys > 0 {
         queries.push(format!(
             "SELECT 'foreign key \"' || k.name || '\" of ' || k.relation || ' is missing or not valid' FROM {}\n      \
-             AS k (relation, name, validated) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint \
-             WHERE conrelid = pg_catalog.to_regclass(k.relation) AND conname = k.name AND contype = 'f' \
+             AS k (relation, name, validated) WHERE NOT EXISTS (SELECT FROM pg_constraint \
+             WHERE conrelid = to_regclass(k.relation) AND conname = k.name AND contype = 'f' \
              AND (convalidated OR NOT k.validated))",
             values(returned.into_iter(), 3)
         ));
@@ -305,16 +284,16 @@ pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
     if !keys.is_empty() {
         queries.push(format!(
             "SELECT 'key \"' || k.name || '\" of ' || k.relation || ' is missing' FROM {}\n      \
-             AS k (relation, name) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index i \
-             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-             WHERE i.indrelid = pg_catalog.to_regclass(k.relation) AND c.relname = k.name)",
+             AS k (relation, name) WHERE NOT EXISTS (SELECT FROM pg_index i \
+             JOIN pg_class c ON c.oid = i.indexrelid \
+             WHERE i.indrelid = to_regclass(k.relation) AND c.relname = k.name)",
             values(keys.into_iter(), 2)
         ));
     }
     if !queries.is_empty() {
         block = block
             .run(format!(
-                "SELECT pg_catalog.string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
+                "SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
                  (problem)",
                 queries.join("\n    UNION ALL\n    ")
             ))

@@ -31,7 +31,7 @@ fn set_not_null(migration: &Migration<'_, '_>, table: TableId, column: ColumnId)
     let statement = migration
         .checked_block()
         .return_if(&format!(
-            "(SELECT attnotnull FROM pg_catalog.pg_attribute WHERE attrelid = {} AND attname = {})",
+            "(SELECT attnotnull FROM pg_attribute WHERE attrelid = {} AND attname = {})",
             regclass(name),
             quote_literal(column)
         ))
@@ -86,11 +86,11 @@ fn children<'a>(
 /// Reads the definition of the index as it is now into `present`, and its first column into `leading`.
 fn read_present(block: Block, table: &RelationName, index: &Index) -> Block {
     block.declare("present text").declare("leading text").run(format!(
-        "SELECT pg_catalog.concat_ws(' ', pg_catalog.pg_get_indexdef(c.oid), pg_catalog.pg_get_constraintdef(k.oid)), \
-         a.attname INTO present, leading FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-         LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = c.oid AND k.conrelid = i.indrelid \
+        "SELECT concat_ws(' ', pg_get_indexdef(c.oid), pg_get_constraintdef(k.oid)), \
+         a.attname INTO present, leading FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+         LEFT JOIN pg_constraint k ON k.conindid = c.oid AND k.conrelid = i.indrelid \
          AND k.contype IN ('p', 'u', 'x') \
-         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
+         LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
          WHERE i.indrelid = {} AND c.relname = {}",
         regclass(table),
         quote_literal(&index.name)
@@ -278,15 +278,15 @@ fn restore_child(mut block: Block, table: &Table, index: &Index, partition: &Tab
     let parent = RelationName::new(&table.name.schema, &index.name);
     block = block
         .run(format!(
-            "SELECT c.oid::pg_catalog.regclass::text, c.relname INTO present, leading FROM pg_catalog.pg_inherits h \
-             JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid \
+            "SELECT c.oid::regclass::text, c.relname INTO present, leading FROM pg_inherits h \
+             JOIN pg_class c ON c.oid = h.inhrelid JOIN pg_index i ON i.indexrelid = c.oid \
              WHERE h.inhparent = {} AND i.indrelid = {}",
             regclass(&parent),
             regclass(&partition.name)
         ))
         .run(format!(
             "IF leading <> {0} THEN EXECUTE 'ALTER INDEX ' || present || ' RENAME TO ' || \
-             pg_catalog.quote_ident({0}); END IF",
+             quote_ident({0}); END IF",
             quote_literal(&child.name)
         ));
     if child.options != index.options && !child.options.is_empty() {

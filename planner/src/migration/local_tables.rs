@@ -63,18 +63,18 @@ pub(super) fn preserving(
     let identities = tables.iter().flat_map(|t| t.columns.iter().filter(|c| c.identity.is_some()).map(move |c| (t, c)));
     for (n, (table, column)) in identities.enumerate() {
         let sequence = format!(
-            "pg_catalog.pg_get_serial_sequence({}, {})",
+            "pg_get_serial_sequence({}, {})",
             quote_literal(&table.name.to_string()),
             quote_literal(&column.name)
         );
         block = block
-            .declare(&format!("sequence_{n} pg_catalog.regclass"))
+            .declare(&format!("sequence_{n} regclass"))
             .declare(&format!("counter_{n} bigint"))
             .declare(&format!("called_{n} boolean"))
             .run(format!("sequence_{n} := {sequence}"))
             .run(format!("EXECUTE 'SELECT last_value, is_called FROM ' || sequence_{n} INTO counter_{n}, called_{n}"));
         resets.push(format!(
-            "IF {sequence}::pg_catalog.regclass <> sequence_{n} THEN PERFORM pg_catalog.setval({sequence}, counter_{n}, \
+            "IF {sequence}::regclass <> sequence_{n} THEN PERFORM setval({sequence}, counter_{n}, \
              called_{n}); END IF"
         ));
     }

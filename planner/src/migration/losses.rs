@@ -78,7 +78,7 @@ fn drop_one(migration: &Migration<'_, '_>, object: &LostObject) -> Step {
         block = block
             .declare("present text")
             .run(format!(
-                "SELECT pg_catalog.pg_get_triggerdef(oid) INTO present FROM pg_catalog.pg_trigger \
+                "SELECT pg_get_triggerdef(oid) INTO present FROM pg_trigger \
                  WHERE tgrelid = {} AND tgname = {} AND NOT tgisinternal",
                 regclass(relation),
                 quote_literal(&object.name)

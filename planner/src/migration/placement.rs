@@ -11,6 +11,9 @@ use super::context::{Migration, regclass};
 use super::sql::{Block, Failure};
 use super::{Phase, Step};
 
+/// Keeps notices away until the end of the transaction.
+const QUIET: &str = "PERFORM set_config('client_min_messages', 'warning', true)";
+
 /// Tables that Citus has, but not as planned, and that cannot be altered where they are.
 pub(super) fn undistribute(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration
@@ -18,12 +21,13 @@ pub(super) fn undistribute(migration: &Migration<'_, '_>) -> Vec<Step> {
         .filter(|&t| migration.current(t).is_some_and(|c| c.kind != "local") && !is_altered(migration, t))
         .map(|table| {
             let name = migration.name(table);
-            let call = format!("PERFORM pg_catalog.undistribute_table({})", quote_literal(&name.to_string()));
+            let call = format!("PERFORM undistribute_table({})", quote_literal(&name.to_string()));
             let citus = regclass(name);
             let statement = counted(
-                migration.checked_block().return_if(&migration.is_placed(table)).return_if(&format!(
-                    "NOT EXISTS (SELECT FROM pg_catalog.pg_dist_partition WHERE logicalrelid = {citus})"
-                )),
+                migration
+                    .checked_block()
+                    .return_if(&migration.is_placed(table))
+                    .return_if(&format!("NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {citus})")),
                 migration,
                 table,
                 &call,
@@ -49,7 +53,7 @@ pub(super) fn reference(migration: &Migration<'_, '_>) -> Vec<Step> {
     tables
         .map(|table| {
             let name = migration.name(table);
-            let call = format!("PERFORM pg_catalog.create_reference_table({})", quote_literal(&name.to_string()));
+            let call = format!("PERFORM create_reference_table({})", quote_literal(&name.to_string()));
             let because = format!("{} A copy on every node. Readers go on, writers wait.", size(migration, table));
             move_table(migration, table, Phase::Reference, &call, because)
         })
@@ -78,13 +82,11 @@ fn distribute_one(migration: &Migration<'_, '_>, group: usize, is_member: bool, 
     let colocate_with = anchor.map_or("'none'".to_owned(), |anchor| quote_literal(&anchor.to_string()));
     let call = if is_altered(migration, table) {
         format!(
-            "PERFORM pg_catalog.alter_distributed_table({relation}, distribution_column => {raw_column}, \
+            "PERFORM alter_distributed_table({relation}, distribution_column => {raw_column}, \
              colocate_with => {colocate_with})"
         )
     } else {
-        format!(
-            "PERFORM pg_catalog.create_distributed_table({relation}, {raw_column}, colocate_with => {colocate_with})"
-        )
+        format!("PERFORM create_distributed_table({relation}, {raw_column}, colocate_with => {colocate_with})")
     };
     let together = match anchor {
         None => "in a colocation group of its own, which others join by naming it".to_owned(),
@@ -104,12 +106,15 @@ fn move_table(migration: &Migration<'_, '_>, table: TableId, phase: Phase, call:
 }
 
 /// Calls Citus with the rows counted before and after, in one transaction and without writers: if the numbers differ
-/// nothing has happened.
+/// nothing has happened. Citus' notices, one a partition, would ask to remove the copies now; one line of progress and
+/// the step at the end take their place.
 fn counted(block: Block, migration: &Migration<'_, '_>, table: TableId, call: &str) -> String {
     let name = migration.name(table);
+    let progress = quote_literal(&format!("{name}: "));
     block
         .declare("rows_before bigint")
         .declare("rows_after bigint")
+        .run(QUIET)
         .run(format!("LOCK TABLE {name} IN EXCLUSIVE MODE"))
         .run(format!("SELECT count(*) INTO rows_before FROM {name}"))
         .run(call)
@@ -119,6 +124,7 @@ fn counted(block: Block, migration: &Migration<'_, '_>, table: TableId, call: &s
             &Failure::new(format!("{name} would not have the same rows after its move"), "Nothing was changed.")
                 .detail("rows_before || ' rows before, ' || rows_after || ' after'"),
         )
+        .run(format!("RAISE INFO USING MESSAGE = {progress} || rows_after || ' rows moved'"))
         .finish()
 }
 
@@ -131,15 +137,14 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
         .map(|table| {
             let name = migration.name(table);
             let this = regclass(name);
-            let members =
-                format!("SELECT {this}::oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree({this})");
+            let members = format!("SELECT {this}::oid UNION SELECT relid::oid FROM pg_partition_tree({this})");
             let plain_below = format!(
                 "EXISTS (WITH RECURSIVE below (t) AS ({members} \
-                 UNION SELECT c.conrelid FROM pg_catalog.pg_constraint c JOIN below ON c.confrelid = below.t \
+                 UNION SELECT c.conrelid FROM pg_constraint c JOIN below ON c.confrelid = below.t \
                  WHERE c.contype = 'f') SELECT FROM below \
-                 WHERE t NOT IN (SELECT logicalrelid::oid FROM pg_catalog.pg_dist_partition))"
+                 WHERE t NOT IN (SELECT logicalrelid::oid FROM pg_dist_partition))"
             );
-            let size_left = format!("(SELECT sum(pg_catalog.pg_relation_size(t)) FROM ({members}) AS m (t)) = 0");
+            let size_left = format!("(SELECT sum(pg_relation_size(t)) FROM ({members}) AS m (t)) = 0");
             let statement = migration
                 .verified_block()
                 .return_if(&size_left)
@@ -154,8 +159,9 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
                         "Drop that foreign key, or leave the old rows where they are: they only take up space.",
                     ),
                 )
+                .run(QUIET)
                 .run(format!(
-                    "PERFORM pg_catalog.truncate_local_data_after_distributing_table({})",
+                    "PERFORM truncate_local_data_after_distributing_table({})",
                     quote_literal(&name.to_string())
                 ))
                 .finish();

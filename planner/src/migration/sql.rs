@@ -81,7 +81,7 @@ impl Failure {
     fn raise(&self) -> String {
         let detail = self.detail.as_ref().map(|d| format!(", DETAIL = {d}")).unwrap_or_default();
         format!(
-            "RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = {}{detail}, HINT = {}",
+            "RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = {}{detail}, HINT = {}",
             quote_literal(&self.message),
             quote_literal(&self.hint)
         )
