@@ -83,11 +83,12 @@ fn drop_one(migration: &Migration<'_, '_>, object: &LostObject) -> Step {
                 regclass(relation),
                 quote_literal(&object.name)
             ))
+            .return_if("present IS NULL")
             .fail_if(
                 &format!("present <> {}", quote_literal(definition.as_deref().unwrap_or_default())),
                 &Failure::new(format!("{what} is not the one that was planned"), "Make a new plan.").detail("present"),
             )
-            .run(format!("DROP TRIGGER IF EXISTS {name} ON {relation}"));
+            .run(format!("DROP TRIGGER {name} ON {relation}"));
     } else {
         definition = table.policies.iter().find(|p| p.name == object.name).map(|p| p.definition.clone());
         block = block.run(format!("DROP POLICY IF EXISTS {name} ON {relation}"));
