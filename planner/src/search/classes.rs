@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::graph::{ColumnId, Graph, TableId};
-use crate::schema::{Column, ConstraintKind};
+use crate::schema::{Column, ConstraintKind, Table};
 
 /// Position in [`ColumnClasses::classes`].
 pub type ClassId = usize;
@@ -104,9 +104,11 @@ fn infer(
 ) -> BTreeSet<(TableId, ColumnId)> {
     let mut by_name: BTreeMap<&str, Vec<(TableId, ColumnId)>> = BTreeMap::new();
     for table in graph.planned_tables() {
+        let prefix = column_prefix(graph.table(table));
         for (position, column) in graph.table(table).columns.iter().enumerate() {
-            if names_an_entity(&column.name) {
-                by_name.entry(&column.name).or_default().push((table, position));
+            let name = column.name.strip_prefix(prefix).unwrap_or(&column.name);
+            if names_an_entity(name) {
+                by_name.entry(name).or_default().push((table, position));
             }
         }
     }
@@ -125,7 +127,13 @@ fn infer(
             // Columns of one name that lead to different things say nothing.
             let found: BTreeSet<usize> = anchors.iter().map(|&a| sets.find(a)).collect();
             let target = match found.len() {
-                0 => columns.iter().filter(|c| !declared.contains(c)).filter(|c| fits(c)).find(nearby).copied(),
+                // Two keys of the same name are two things (customer_demographics, household_demographics).
+                0 => columns
+                    .iter()
+                    .filter(|c| !declared.contains(c) && !(is_key(graph, at) && is_key(graph, **c)))
+                    .filter(|c| fits(c))
+                    .find(nearby)
+                    .copied(),
                 1 => anchors.first().copied(),
                 _ => None,
             };
@@ -136,6 +144,16 @@ fn infer(
         }
     }
     inferred
+}
+
+/// The prefix that every column of a table has in front of its name proper, as in `ss_item_sk`, `ss_store_sk` of
+/// `store_sales`; empty where there is none.
+fn column_prefix(table: &Table) -> &str {
+    let Some(first) = table.columns.first() else { return "" };
+    let Some(length) = first.name.find('_').map(|at| at + 1) else { return "" };
+    let prefix = &first.name[..length];
+    let all = table.columns.len() > 2 && table.columns.iter().all(|c| c.name.starts_with(prefix));
+    if all { prefix } else { "" }
 }
 
 /// Whether a column name says of which entity it is the key: `user_id`, `user_uuid`, `userId`, not plain `id`.
@@ -178,6 +196,10 @@ pub fn single_column_key(graph: &Graph<'_>, table: TableId) -> Option<ColumnId> 
     if keys.next().is_some() { None } else { graph.find_column(table, only.column.as_deref()?) }
 }
 
+fn is_key(graph: &Graph<'_>, at: (TableId, ColumnId)) -> bool {
+    single_column_key(graph, at.0) == Some(at.1)
+}
+
 /// The English singular, as far as table names need it.
 pub fn singular(name: &str) -> String {
     match name {
@@ -191,15 +213,16 @@ pub fn singular(name: &str) -> String {
 fn describe(graph: &Graph<'_>, members: Vec<(TableId, ColumnId)>) -> Class {
     let incoming =
         |at: &(TableId, ColumnId)| graph.incoming(at.0).filter(|e| e.columns.iter().any(|&(_, to)| to == at.1)).count();
-    let is_key = |at: &(TableId, ColumnId)| single_column_key(graph, at.0) == Some(at.1);
     let entity = members
         .iter()
-        .filter(|m| is_key(m) && (incoming(m) > 0 || members.len() > 1))
+        .filter(|&&m| is_key(graph, m) && (incoming(&m) > 0 || members.len() > 1))
         .max_by_key(|m| (incoming(m), std::cmp::Reverse(**m)))
         .copied();
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
     for &(table, column) in &members {
-        *names.entry(&graph.column(table, column).name).or_default() += 1;
+        let t = graph.table(table);
+        let name = &t.columns[column].name;
+        *names.entry(name.strip_prefix(column_prefix(t)).unwrap_or(name)).or_default() += 1;
     }
     let telling = names
         .iter()

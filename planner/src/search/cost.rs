@@ -1,6 +1,8 @@
 //! What a layout costs, in points: the whole database is [`DATABASE`] points of load, a guarantee has a price in the same
 //! coin. Every term has its name here; `docs/design.md` explains them. Whole numbers, so that sums do not depend on order.
 
+use std::collections::BTreeSet;
+
 use super::classes::{ColumnClasses, NAMELESS};
 use crate::graph::{ColumnId, Edge, Graph, TableId};
 use crate::layout::{Layout, Placement};
@@ -59,7 +61,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
     pub fn new(graph: &'g Graph<'a>, classes: &'g ColumnClasses) -> Self {
         let measured: Vec<f64> = graph.tables().map(|t| measured_weight(graph, t)).collect();
         let sizes_guessed = measured.iter().sum::<f64>() <= 0.0;
-        let weights = if sizes_guessed { structural_weights(graph) } else { measured };
+        let weights = if sizes_guessed { structural_weights(graph, classes) } else { measured };
         let total: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         let loads = weights.iter().map(|w| (w / total * DATABASE as f64).round() as Cost).collect();
         let each = |price: Cost, together: Cost, count: usize| price.min(together / count.max(1) as Cost);
@@ -206,13 +208,19 @@ fn measured_weight(graph: &Graph<'_>, table: TableId) -> f64 {
     }
 }
 
-/// Guess where nothing is known: what references others is larger than what is referenced, and people partition what is
-/// large.
-fn structural_weights(graph: &Graph<'_>) -> Vec<f64> {
+/// Guess where nothing is known: what references others (by foreign key or by name) is larger than what is referenced, and
+/// people partition what is large.
+fn structural_weights(graph: &Graph<'_>, classes: &ColumnClasses) -> Vec<f64> {
+    let declared = graph.edges.iter().map(|e| (graph.root(e.referencing), graph.root(e.referenced)));
+    let by_name = classes.classes.iter().flat_map(|class| {
+        let entity = class.entity.map(|(table, _)| table);
+        let inferred = class.members.iter().filter(|m| classes.is_inferred(m.0, m.1)).map(|m| m.0);
+        inferred.filter_map(move |table| Some((table, entity?)))
+    });
+    let references: BTreeSet<(TableId, TableId)> = declared.chain(by_name).collect();
     let mut depth = vec![0u32; graph.schema.tables.len()];
     for _ in 0..MAX_DEPTH {
-        for edge in &graph.edges {
-            let (from, to) = (graph.root(edge.referencing), graph.root(edge.referenced));
+        for &(from, to) in &references {
             if from != to {
                 depth[from.0] = depth[from.0].max((depth[to.0] + 1).min(MAX_DEPTH));
             }

@@ -386,6 +386,11 @@ impl PricedDomains {
         tick: &mut dyn FnMut(),
     ) -> Option<(String, String)> {
         let group = self.heaviest_group(&solution.choice)?;
+        let members =
+            solution.choice.iter().enumerate().filter(|&(v, &value)| self.values[v][value].group == Some(group));
+        if members.count() < 2 {
+            return None;
+        }
         let overridden = |t: &TableId| overrides.iter().any(|(o, _)| o == t);
         // Domains without that group; a variable that has nothing else was told to use it.
         let without: Vec<Vec<usize>> = self
