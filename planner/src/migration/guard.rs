@@ -9,7 +9,7 @@ use crate::plan::{ForeignKeyFate, KeyFate};
 
 use super::context::Migration;
 use super::losses;
-use super::sql::{Block, Failure, one_line};
+use super::sql::{Block, Failure};
 use super::{Phase, Step};
 
 /// Settings and checks.
@@ -51,6 +51,7 @@ fn checks(migration: &Migration<'_, '_>) -> String {
     block = feasible(block, migration);
     block = ready(block);
     block = unchanged(block, migration);
+    block = roomy(block, migration);
     block.run(migration.mark_checked()).finish()
 }
 
@@ -60,15 +61,13 @@ fn feasible(block: Block, migration: &Migration<'_, '_>) -> Block {
     if blockers.is_empty() {
         return block;
     }
-    let list: Vec<String> =
-        blockers.iter().map(|f| one_line(&format!("{} {}: {}", f.code, f.relation, f.message))).collect();
     block.fail_if(
         "true",
         &Failure::new(
             "Citus refuses what this plan wants",
             "SELECT * FROM advisor.plan_issues() says what to do; then make a new plan.",
         )
-        .detail(&quote_literal(&list.join("\n"))),
+        .detail(&quote_literal(&blockers.join("\n"))),
     )
 }
 
@@ -160,6 +159,42 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
                 "Make a new plan here, or mend the differences.",
             )
             .detail("problems"),
+        )
+}
+
+/// Fails where a worker has less room than its share of the copies needs. The originals stay until the end, but they are
+/// there already.
+fn roomy(block: Block, migration: &Migration<'_, '_>) -> Block {
+    let moving: Vec<_> = migration
+        .pending_tables()
+        .filter(|&t| migration.placement(t) != Placement::Local)
+        .map(|t| vec![literal(migration.name(t)), (migration.placement(t) == Placement::Reference).to_string()])
+        .collect();
+    if moving.is_empty() {
+        return block;
+    }
+    block
+        .declare("needed numeric")
+        .run(format!(
+            "WITH moving AS (SELECT to_regclass(relation) AS relid, everywhere FROM {}\n      \
+             AS p (relation, everywhere)),\n  \
+             leaves AS (SELECT relid, everywhere FROM moving UNION SELECT t.relid, everywhere FROM moving, \
+             pg_partition_tree(moving.relid) AS t)\n  \
+             SELECT coalesce(sum(pg_total_relation_size(relid) / CASE WHEN everywhere THEN 1 ELSE (SELECT count(*)\n    \
+             FROM pg_dist_node WHERE noderole = 'primary' AND isactive AND shouldhaveshards) END), 0) INTO needed\n  \
+             FROM leaves WHERE relid NOT IN (SELECT logicalrelid FROM pg_dist_partition)",
+            values(moving.into_iter(), 2)
+        ))
+        .run(
+            "SELECT string_agg(nodename || ':' || nodeport || ' has ' || pg_size_pretty(result::bigint) || ' left, and \
+             needs about ' || pg_size_pretty(needed), E'\\n') INTO problems\n    \
+             FROM run_command_on_workers('SELECT available_disk_size FROM citus_local_disk_space_stats()')\n    \
+             WHERE success AND result::bigint < needed",
+        )
+        .fail_if(
+            "problems IS NOT NULL",
+            &Failure::new("a worker has too little disk for its part of the rows", "Make room, or add workers.")
+                .detail("problems"),
         )
 }
 
