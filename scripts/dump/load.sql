@@ -70,7 +70,9 @@ SET search_path = pg_catalog;
 SELECT format(E'  line %s: %s\n    %s', line,
 	CASE WHEN length(first_line) > 100 THEN left(first_line, 100) || ' ...' ELSE first_line END,
 	replace(reason, E'\n', E'\n    '))
-FROM pg_temp.dump_statement, LATERAL (SELECT split_part(statement, E'\n', 1)) AS f (first_line)
+FROM pg_temp.dump_statement, LATERAL (
+	-- As it was written: statements.pl put a file of rows where the dump says stdin.
+	SELECT regexp_replace(split_part(statement, E'\n', 1), '''[^'']*/rows\.[0-9]+''', 'stdin')) AS f (first_line)
 WHERE fate IN ('failed', 'refuse', 'command')
 ORDER BY number;
 \o :roles
