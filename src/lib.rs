@@ -1,1 +1,22 @@
+//! `citus_advisor`: plans how to distribute a PostgreSQL database over a Citus cluster.
+//!
+//! This crate lives in the backend: it reads the catalog into a model (`catalog`), hands it to the planner
+//! (`citus_planner`, which knows nothing of PostgreSQL's process) and returns rows (`planning`). Every `unsafe` is
+//! in `pg`.
+#![deny(unsafe_code)]
 
+use pgrx::prelude::*;
+
+pgrx::pg_module_magic!();
+
+mod catalog;
+mod error;
+#[allow(unsafe_code)]
+mod pg;
+mod planning;
+
+extension_sql_file!("../sql/rules.sql", requires = [planning::rules]);
+extension_sql_file!("../sql/comments.sql", finalize);
+
+#[cfg(not(panic = "unwind"))]
+compile_error!("a panic must unwind, or it takes the server down: keep panic = \"unwind\"");

@@ -1,0 +1,52 @@
+//! The only reader of `pg_catalog` and `pg_dist_*`: one statement, hence one snapshot, to one model.
+//!
+//! Each file in `sql/` is a query for one kind of object; `statement` composes them. `rows` says what they return,
+//! `assemble` makes the planner's model of it, `scope` limits the model to some schemas.
+
+mod assemble;
+mod rows;
+mod scope;
+mod statement;
+
+use citus_planner::schema::Schema;
+use pgrx::prelude::*;
+
+use crate::error::{Result, internal};
+use crate::pg::settings;
+
+/// The caller's search path: names of schemas, those that exist, without the implicit ones.
+pub fn search_path() -> Result<Vec<String>> {
+    // Resolved under the caller's own search path: nothing but one qualified name.
+    let json = query(
+        "SELECT pg_catalog.convert_to(pg_catalog.array_to_json(pg_catalog.current_schemas(false))::pg_catalog.text, \
+         'UTF8')",
+    )?;
+    serde_json::from_slice(&json).map_err(internal)
+}
+
+/// The model of this database, limited to `schemas` and what is linked to them where given.
+///
+/// # Errors
+/// 3F000 for a schema that does not exist.
+pub fn read(schemas: Option<&[String]>) -> Result<Schema> {
+    settings::pinned(|| {
+        let rows: rows::Rows = serde_json::from_slice(&query(&statement::compose())?).map_err(internal)?;
+        check_for_interrupts!();
+        let mut reading = assemble::assemble(rows);
+        check_for_interrupts!();
+        if let Some(schemas) = schemas {
+            scope::limit(&mut reading.schema, schemas).map_err(crate::error::report)?;
+        }
+        reading.say_what_was_unseen();
+        Ok(reading.schema)
+    })
+}
+
+/// Runs a query that returns one bytea, read-only: it works on a standby and assigns no transaction id.
+fn query(sql: &str) -> Result<Vec<u8>> {
+    Spi::connect(|client| {
+        let bytes = client.select(sql, Some(1), &[])?.first().get::<Vec<u8>>(1)?;
+        Ok(bytes.unwrap_or_default())
+    })
+    .map_err(|error: pgrx::spi::Error| internal(error))
+}

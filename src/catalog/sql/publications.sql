@@ -1,0 +1,10 @@
+SELECT p.pubname AS name, p.puballtables AS all_tables,
+  ARRAY(
+    SELECT pr.prrelid::int8 FROM pg_catalog.pg_publication_rel pr WHERE pr.prpubid = p.oid
+    UNION
+    SELECT r.oid::int8 FROM pg_catalog.pg_publication_namespace pn
+    JOIN pg_catalog.pg_namespace n ON n.oid = pn.pnnspid
+    JOIN relation r ON r.nspname = n.nspname
+    WHERE pn.pnpubid = p.oid
+  ) AS tables
+FROM pg_catalog.pg_publication p

@@ -1,0 +1,49 @@
+//! The caller's settings, and ours while we read.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+/// What could change a name's meaning, or a byte of the output.
+const PINNED: &[(&CStr, &CStr)] = &[
+    // pg_temp last: unlisted it would be searched first for relations and types.
+    (c"search_path", c"pg_catalog, pg_temp"),
+    (c"quote_all_identifiers", c"off"),
+    (c"standard_conforming_strings", c"on"),
+    (c"transform_null_equals", c"off"),
+    (c"DateStyle", c"ISO, MDY"),
+    (c"IntervalStyle", c"postgres"),
+    (c"TimeZone", c"UTC"),
+    (c"extra_float_digits", c"1"),
+    (c"bytea_output", c"hex"),
+    (c"xmloption", c"content"),
+    // Compiling a catalog query takes longer than running it.
+    (c"jit", c"off"),
+    (c"max_parallel_workers_per_gather", c"0"),
+];
+
+/// Runs `work` under [`PINNED`] settings, whatever those of the session are.
+pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: the nest level is ours, and left when `work` is done; where it raises, the abort of the (sub)transaction
+    // leaves it. Names and values are terminated by zero bytes and settable by anyone.
+    let level = unsafe { pg_sys::NewGUCNestLevel() };
+    for (name, value) in PINNED {
+        // SAFETY: as above.
+        unsafe {
+            pg_sys::set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+        }
+    }
+    let result = work();
+    // SAFETY: as above.
+    unsafe { pg_sys::AtEOXact_GUC(true, level) };
+    result
+}
