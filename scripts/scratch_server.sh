@@ -2,12 +2,14 @@
 # A private PostgreSQL for a demo or a test run: made anew each time, on a Unix socket, gone afterwards.
 # Needs: messages.sh, prerequisites.sh (find_server).
 
-# One command at a time works in .scratch/.
+# One command at a time works in .scratch/; what it calls works under its lock.
 lock_scratch() {
-	mkdir -p "$scratch_dir" 2>/dev/null && [ -w "$scratch_dir" ] ||
+	[ -z "${SCRATCH_LOCKED:-}" ] || return 0
+	{ mkdir -p "$scratch_dir" 2>/dev/null && [ -w "$scratch_dir" ]; } ||
 		fail "cannot write to $scratch_dir; it may belong to another user: make clean as that user."
 	exec 9>"$scratch_dir/lock" || fail "cannot write to $scratch_dir/lock; make clean as the user who owns it."
 	flock -n 9 || fail "another make demo or make test is running in this folder; wait for it, or stop it."
+	export SCRATCH_LOCKED=1
 }
 
 # PostgreSQL refuses to run as root, so for root it runs as the user that Debian's package made for it.
@@ -49,7 +51,7 @@ place_scratch_server() {
 	server_dir=$scratch_dir/$name
 	local elsewhere=
 	rm -rf "$server_dir" 2>/dev/null
-	mkdir -p "$server_dir" 2>/dev/null && [ -O "$server_dir" ] ||
+	{ mkdir -p "$server_dir" 2>/dev/null && [ -O "$server_dir" ]; } ||
 		fail "cannot make $server_dir anew; it may belong to another user: make clean as that user."
 	chmod 700 "$server_dir"
 	! is_root || chown "$server_user" "$server_dir"

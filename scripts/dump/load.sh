@@ -63,7 +63,7 @@ load_dump() {
 	format=$(dump_format "$dump")
 	check_dump "$dump" "$format"
 	say "Reading $dump ($format format)"
-	mkdir -p "$folder" && chmod 755 "$folder" || fail "cannot write to $folder."
+	{ mkdir -p "$folder" && chmod 755 "$folder"; } || fail "cannot write to $folder."
 	plain_sql "$dump" "$format" 2>"$folder/restore.log" |
 		perl "$project_dir/scripts/dump/statements.pl" "$folder" ${wanted:+"$wanted"} 2>"$folder/read.log"
 	local status=("${PIPESTATUS[@]}")
@@ -128,7 +128,7 @@ has_rows() {
 # apply_sizes FILE FOLDER DATABASE: row counts for the tables; lines of no use are added to left_out.
 apply_sizes() {
 	local sizes=$1 folder=$2 database=$3
-	cp -- "$sizes" "$folder/sizes" && chmod 644 "$folder/sizes" || fail "SIZES=$sizes cannot be read."
+	{ cp -- "$sizes" "$folder/sizes" && chmod 644 "$folder/sizes"; } || fail "SIZES=$sizes cannot be read."
 	scratch_psql -d "$database" -v sizes="$folder/sizes" -v left_out="$folder/sizes_left_out" \
 		-f "$project_dir/scripts/dump/sizes.sql" >"$folder/sizes.log" 2>&1 ||
 		fail "SIZES=$sizes cannot be used: $(grep -m 1 -E 'ERROR|FATAL|error' "$folder/sizes.log" | sed 's/.*ERROR: *//')"
