@@ -10,7 +10,7 @@ command_name="make clean"
 if [ -d "$scratch_dir" ]; then
 	lock_scratch
 	for name in demo test; do
-		[ ! -f "$(location_file $name)" ] || { find_server && scratch_stop $name; }
+		scratch_stop $name
 	done
 	rm -rf "$scratch_dir" || fail "could not remove $scratch_dir; parts of it belong to another user: make clean as that user."
 fi

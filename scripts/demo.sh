@@ -71,20 +71,28 @@ CREATE EXTENSION IF NOT EXISTS citus_advisor;
 SQL
 	fail "the extension cannot be created in the loaded database: $(grep -m 1 ERROR "$log_dir/extension.log" | sed 's/.*ERROR: *//')"
 
+left_out() {
+	printf '\n Left out\n'
+	if [ ! -s "$folder/left_out" ]; then
+		printf '  nothing\n'
+		return
+	fi
+	case $(dump_format "$schema_path") in
+	custom | tar | directory) printf '  (lines of the script that pg_restore -f - makes of the archive)\n' ;;
+	esac
+	cat "$folder/left_out"
+}
+
+if [ -n "${SCHEMA:-}" ] && [ "$(scratch_psql -At -d "$database" -f scripts/dump/count_tables.sql)" = 0 ]; then
+	left_out
+	fail "no table came out of SCHEMA=$SCHEMA, so there is nothing to plan."
+fi
+
 say ""
 scratch_psql -d "$database" -At -v ON_ERROR_STOP=1 -c 'SELECT advisor.plan_distribution()' ||
 	fail "planning failed; the server's message is above, its log in $server_dir/server.log."
-
 if [ -n "${SCHEMA:-}" ]; then
-	printf '\n Left out\n'
-	if [ -s "$folder/left_out" ]; then
-		case $(dump_format "$schema_path") in
-		custom | tar | directory) printf '  (lines of the script that pg_restore -f - makes of the archive)\n' ;;
-		esac
-		cat "$folder/left_out"
-	else
-		printf '  nothing\n'
-	fi
+	left_out
 	scratch_psql -At -d "$database" -f scripts/dump/rows_known.sql
 fi
 

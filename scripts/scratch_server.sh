@@ -32,7 +32,7 @@ as_server_user() {
 	fi
 }
 
-# Where the server of that name lives: one line each for its folder and the folder of its socket.
+# Where the server of that name lives: its folder, the folder of its socket, and that of its programs, a line each.
 location_file() {
 	printf '%s' "$scratch_dir/$1.location"
 }
@@ -72,7 +72,7 @@ place_scratch_server() {
 	else
 		as_server_user mkdir -m 700 "$socket_dir"
 	fi
-	printf '%s\n' "$server_dir" "$socket_dir" >"$(location_file "$name")"
+	printf '%s\n' "$server_dir" "$socket_dir" "$pg_bindir" >"$(location_file "$name")"
 }
 
 # scratch_start NAME: a new cluster, running. Sets server_name, server_dir, socket_dir.
@@ -99,15 +99,15 @@ scratch_start() {
 
 # scratch_stop NAME: stops that server, if it runs, and removes it.
 scratch_stop() {
-	local location dir socket
+	local location dir socket bindir
 	location=$(location_file "$1")
 	[ -f "$location" ] || return 0
-	{ read -r dir && read -r socket; } <"$location"
+	{ read -r dir && read -r socket && read -r bindir; } <"$location"
 	choose_server_user
 	if [ -f "$dir/data/postmaster.pid" ]; then
-		as_server_user "$pg_bindir/pg_ctl" -D "$dir/data" -m fast -w -s stop >/dev/null 2>&1 ||
-			as_server_user "$pg_bindir/pg_ctl" -D "$dir/data" -m immediate -w -s stop >/dev/null 2>&1 ||
-			! as_server_user "$pg_bindir/pg_ctl" -D "$dir/data" status >/dev/null 2>&1 ||
+		as_server_user "$bindir/pg_ctl" -D "$dir/data" -m fast -w -s stop >/dev/null 2>&1 ||
+			as_server_user "$bindir/pg_ctl" -D "$dir/data" -m immediate -w -s stop >/dev/null 2>&1 ||
+			! as_server_user "$bindir/pg_ctl" -D "$dir/data" status >/dev/null 2>&1 ||
 			fail "the scratch server in $dir does not stop."
 	fi
 	# Only what place_scratch_server made.

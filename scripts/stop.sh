@@ -11,7 +11,6 @@ if ! scratch_is_running demo; then
 	say "No scratch server is running."
 	exit 0
 fi
-find_server
 lock_scratch
 scratch_stop demo
 say "The scratch server is stopped, and its data removed."

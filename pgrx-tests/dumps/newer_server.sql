@@ -94,6 +94,28 @@ COPY public.orders (id, customer_id, note) FROM stdin;
 
 SELECT pg_catalog.setval('public.no_such_seq', 11, true);
 
+CREATE TABLE public."it's" (
+    id bigint NOT NULL
+);
+SELECT * FROM pg_catalog.pg_restore_relation_stats(
+	'version', '180004'::integer,
+	'schemaname', 'public',
+	'relname', 'it''s',
+	'relpages', '4425'::integer,
+	'reltuples', '1e+06'::real,
+	'relallvisible', '0'::integer
+);
+SELECT * FROM pg_catalog.pg_restore_attribute_stats(
+	'version', '180004'::integer,
+	'schemaname', 'public',
+	'relname', 'it''s',
+	'attname', 'id',
+	'inherited', 'f'::boolean,
+	'n_distinct', '-1'::real
+);
+ALTER TABLE ONLY public."it's"
+    ADD CONSTRAINT its_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.orders

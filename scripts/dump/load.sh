@@ -26,7 +26,7 @@ dump_format() {
 newest_pg_restore() {
 	local newest
 	newest=$(
-		for candidate in "$pg_bindir/pg_restore" /usr/lib/postgresql/*/bin/pg_restore; do
+		for candidate in "$pg_bindir/pg_restore" /usr/lib/postgresql/*/bin/pg_restore "$(command -v pg_restore)"; do
 			[ ! -x "$candidate" ] || printf '%s %s\n' "$("$candidate" --version | awk '{ print $3 }')" "$candidate"
 		done | sort -rV | head -n 1
 	)
@@ -107,14 +107,14 @@ SQL
 
 # Names of the databases that a dump creates tables in, one a line; an empty line for what stands before any \connect.
 databases_with_tables() {
-	awk -F '\t' 'tolower($6) ~ /^create (unlogged |foreign )?table/ && !seen[$3]++ { print $3 }' "$1/statements"
+	awk -F '\t' 'tolower($6) ~ /^create (unlogged |foreign )?table[ \\]/ && !seen[$3]++ { print $3 }' "$1/statements"
 }
 
 explain_restore_failure() {
 	local dump=$1 log=$2 archive
 	archive=$(sed -n 's/.*unsupported version (\([0-9.]*\)) in file header.*/\1/p' "$log" | head -n 1)
 	if [ -n "$archive" ]; then
-		fail "SCHEMA=$dump was written by a newer pg_dump (archive version $archive) than the newest pg_restore here ($("$(newest_pg_restore)" --version)) can read. Make a plain dump of the same database, which any version can read: pg_dump --schema-only -f dump.sql DATABASE"
+		fail "SCHEMA=$dump was written by a newer pg_dump (archive version $archive) than the newest pg_restore here ($("$(newest_pg_restore)" --version | awk '{ print $3 }')) can read. Make a plain dump of the same database, which any version can read: pg_dump --schema-only -f dump.sql DATABASE"
 	fi
 	fail "SCHEMA=$dump cannot be read: $(tail -n 1 "$log")"
 }

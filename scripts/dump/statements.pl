@@ -34,6 +34,7 @@ my $encoding;                    # as of the first SET client_encoding
 my $valid_utf8 = 1;
 my $backslashes_escape = 0;      # standard_conforming_strings = off, in dumps of long ago
 my ($number, $copies) = (0, 0);
+my @sizes;                       # [line, database, statement] for what the dump says of sizes
 
 # The statement being read, beginning at its first token.
 my ($text, $first_line, $parentheses, $atomic, $stdin_at, @words);
@@ -58,6 +59,10 @@ if ($inside ne '') {
 	emit('refuse', "the file ends inside of what begins in line $inside_since: was it cut off?");
 } elsif (defined $first_line) {
 	end_statement();
+}
+for (@sizes) {
+	($first_line, $database, $text) = @$_;
+	emit('run', '');
 }
 close $out or die "cannot write to $folder: $!\n";
 
@@ -206,6 +211,17 @@ sub judge {
 	return ('refuse', 'not run: it concerns the whole server') if $start =~ /^alter system\b/;
 	return ('refuse', 'not run: it reads or writes files of the server')
 		if $start =~ /^copy\b/ && !defined $stdin_at || $start =~ /^load\b/;
+	# Statistics, as pg_dump 18 writes them: the sizes of tables are worth having, and no older server has the functions.
+	if ($start =~ /^select from pg_catalog pg_restore_relation_stats\b/) {
+		my %value = $text =~ /'(schemaname|relname|relpages|reltuples)', ((?:E?'(?:[^'\\]|''|\\.)*')|[0-9.e+]+)/g;
+		return ('pass', '') unless keys %value == 4;
+		# Last of all: an index that is made on the empty table would set them back.
+		push @sizes, [ $first_line, $database, "UPDATE pg_catalog.pg_class SET relpages = $value{relpages}::integer, reltuples = $value{reltuples}::real"
+			. " WHERE relname = $value{relname} AND relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n"
+			. " WHERE n.nspname = $value{schemaname})" ];
+		return ('pass', '');
+	}
+	return ('pass', '') if $start =~ /^select from pg_catalog pg_(?:restore|clear)_(?:attribute|relation)_stats\b/;
 	# Without it the index is the same, and can be made by a function.
 	$text =~ s/^(create\s+(?:unique\s+)?index)\s+concurrently\b/$1/i;
 	return ('run', '');
