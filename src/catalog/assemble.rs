@@ -249,8 +249,15 @@ impl Tables {
     }
 
     fn take_statistics(&mut self, rows: Vec<rows::ColumnStatistics>) {
+        let by_name: HashMap<RelationName, usize> =
+            self.tables.iter().enumerate().map(|(i, t)| (t.name.clone(), i)).collect();
         for row in rows {
-            let Some(table) = self.get(row.relation) else { continue };
+            let Some(&i) = by_name.get(&RelationName::new(row.schema, row.relation)) else { continue };
+            let table = &mut self.tables[i];
+            // Of a partitioned table the whole tree counts, of any other the table alone.
+            if row.inherited != (table.kind == TableKind::Partitioned) {
+                continue;
+            }
             let Some(column) = table.columns.iter_mut().find(|c| c.name == row.name) else { continue };
             column.statistics = Some(ColumnStatistics {
                 null_fraction: row.null_fraction.unwrap_or_default(),
