@@ -11,7 +11,34 @@ pub mod error;
 pub mod graph;
 pub mod identifier;
 pub mod layout;
+pub mod migration;
 pub mod plan;
+pub mod report;
 pub mod rules;
 pub mod schema;
+pub mod search;
 pub mod statistics;
+
+use assignment::Assignment;
+use error::Error;
+use graph::Graph;
+use plan::Plan;
+
+/// What a user asks the planner for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Raw names of the schemas to plan; all where absent.
+    pub schemas: Option<Vec<String>>,
+    /// What the user insists on.
+    pub overrides: Assignment,
+    /// Raw schema names along which unqualified names in the overrides are looked up.
+    pub search_path: Vec<String>,
+}
+
+/// Plans the distribution of a database. `tick` is called now and then during long work; it may unwind to cancel.
+///
+/// # Errors
+/// Names in the request that do not exist, or cannot take the role; see [`Error`].
+pub fn plan<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut()) -> Result<Plan<'a>, Error> {
+    search::search(graph, request, tick)
+}

@@ -1,35 +1,55 @@
-//! The result that everything else reads: reports, rows, the migration script. Computed once, in `planner::search` and
-//! [`Plan`]'s constructor, and never again.
+//! The result that everything else reads: reports, rows, the migration script. Computed once and only read afterwards.
 
-use crate::graph::{ColumnId, EdgeId, TableId};
-use crate::layout::Layout;
-use crate::rules::Finding;
-use crate::schema::ReferentialAction;
+use crate::graph::{ColumnId, Edge, EdgeId, Graph, TableId};
+use crate::layout::{Layout, Placement};
+use crate::rules::{self, Effect, Finding, ForeignKeyCase, KeyCase, ObjectType, Rule};
+use crate::schema::{ConstraintKind, Index, ReferentialAction};
 
 /// A plan for a whole database.
 pub struct Plan<'a> {
     pub layout: Layout<'a>,
     /// Planned tables (no partitions), sorted by name, limited to the schemas asked for.
     pub tables: Vec<PlannedTable>,
-    /// What becomes of every foreign key that touches a planned table, by edge.
+    /// What becomes of every foreign key that touches a planned table, in the order of the graph's edges.
     pub foreign_keys: Vec<PlannedForeignKey>,
-    /// What becomes of every unique and exclusion index (see `rules::key_indexes`) of distributed tables.
+    /// What becomes of every unique and exclusion index (see [`rules::key_indexes`]) of planned tables.
     pub keys: Vec<PlannedKey>,
-    /// Triggers, policies, ... that the distribution costs.
+    /// Triggers and policies that the distribution costs.
     pub lost_objects: Vec<LostObject>,
     /// Every issue of the plan.
     pub findings: Vec<Finding>,
+    /// How the layout was found; absent for a layout that was given.
+    pub search: Option<SearchOutcome>,
 }
 
+/// What the search can say of its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchOutcome {
+    /// Whether every legal layout was tried or excluded by a bound.
+    pub proven: bool,
+    /// Layouts looked at.
+    pub layouts: u64,
+    /// Steps taken.
+    pub steps: u64,
+    /// No statistics at all: sizes were guessed from the structure.
+    pub sizes_guessed: bool,
+    /// Another distribution column would have cost the same but for the names: (chosen, as good), qualified column names.
+    pub decided_by_name: Option<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
 pub struct PlannedTable {
     pub table: TableId,
     pub rows: Option<i64>,
     /// Bytes; `None` where unknown.
     pub bytes: Option<i64>,
+    /// The user said so.
+    pub overridden: bool,
     /// One sentence that a person can check.
     pub because: String,
 }
 
+#[derive(Clone, Debug)]
 pub struct PlannedForeignKey {
     pub edge: EdgeId,
     pub fate: ForeignKeyFate,
@@ -38,16 +58,20 @@ pub struct PlannedForeignKey {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ForeignKeyFate {
     Kept,
-    /// Re-created with the distribution column of both sides in front.
+    /// Re-created with the distribution columns of both sides in front, or without an ON UPDATE action that Citus refuses,
+    /// or both.
     Widened {
         /// (referencing, referenced), complete.
         columns: Vec<(ColumnId, ColumnId)>,
         on_update: ReferentialAction,
     },
     /// Dropped and not re-created; by the rule with this code.
-    Lost { code: &'static str },
+    Lost {
+        code: &'static str,
+    },
 }
 
+#[derive(Clone, Debug)]
 pub struct PlannedKey {
     pub table: TableId,
     /// Position in the table's indexes.
@@ -55,25 +79,150 @@ pub struct PlannedKey {
     pub fate: KeyFate,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyFate {
     Kept,
     /// Re-created with this column in front of the key columns.
-    Widened { column: ColumnId },
-    Lost { code: &'static str },
+    Widened {
+        column: ColumnId,
+    },
+    Lost {
+        code: &'static str,
+    },
 }
 
+#[derive(Clone, Debug)]
 pub struct LostObject {
     pub table: TableId,
-    pub kind: LostKind,
+    pub kind: ObjectType,
     /// Raw name.
     pub name: String,
     pub code: &'static str,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LostKind {
-    Trigger,
-    Policy,
-    Rule,
+impl<'a> Plan<'a> {
+    /// Works out what a layout does to every key, foreign key and trigger. `tables` are those that the plan speaks of.
+    pub fn new(layout: Layout<'a>, tables: Vec<PlannedTable>, search: Option<SearchOutcome>) -> Self {
+        let graph = layout.graph;
+        let planned = |t: TableId| tables.iter().any(|p| p.table == graph.root(t));
+        let mut findings: Vec<Finding> = rules::judge(&layout);
+        let mut foreign_keys = Vec::new();
+        for (id, edge) in graph.edges.iter().enumerate() {
+            if planned(edge.referencing) || planned(edge.referenced) {
+                let (fate, objection) = foreign_key_fate(&layout, edge);
+                if let Some((rule, case)) = objection {
+                    findings.extend(rule.find_foreign_key(&layout, &case));
+                }
+                foreign_keys.push(PlannedForeignKey { edge: id, fate });
+            }
+        }
+        findings.retain(|f| graph.find(&f.relation).is_none_or(planned));
+        rules::sort(&mut findings);
+        let mut keys = Vec::new();
+        for table in graph.tables().filter(|&t| planned(t)) {
+            for (position, index) in graph.table(table).indexes.iter().enumerate() {
+                if rules::is_judged_key(index) {
+                    keys.push(PlannedKey { table, index: position, fate: key_fate(&layout, table, index) });
+                }
+            }
+        }
+        let lost_objects = findings
+            .iter()
+            .filter(|f| {
+                f.effect == Effect::Blocked && matches!(f.object_type, ObjectType::Trigger | ObjectType::Policy)
+            })
+            .filter_map(|f| {
+                let table = graph.find(&f.relation)?;
+                Some(LostObject { table, kind: f.object_type, name: f.object_name.clone(), code: f.code })
+            })
+            .collect();
+        Plan { layout, tables, foreign_keys, keys, lost_objects, findings, search }
+    }
+
+    pub fn graph(&self) -> &'a Graph<'a> {
+        self.layout.graph
+    }
+}
+
+/// What becomes of a key under a layout: widened by the distribution column where that makes Citus accept it.
+pub fn key_fate(layout: &Layout<'_>, table: TableId, index: &Index) -> KeyFate {
+    let Some(rule) = rules::objection_to_key(layout, &KeyCase { table, index }) else { return KeyFate::Kept };
+    let is_exclusion = index.constraint.as_ref().is_some_and(|c| c.kind == ConstraintKind::Exclusion);
+    match layout.placement(table) {
+        Placement::Distributed { column, .. } if !is_exclusion && index.valid => KeyFate::Widened { column },
+        _ => KeyFate::Lost { code: rule.code },
+    }
+}
+
+/// What becomes of a foreign key under a layout. Where the script changes it, also the rule that made it change (or that
+/// forbids the change), with the case it was judged on, if that is more than the rule on the declared key says.
+pub fn foreign_key_fate<'a>(
+    layout: &Layout<'a>,
+    edge: &'a Edge,
+) -> (ForeignKeyFate, Option<(&'static Rule, ForeignKeyCase<'a>)>) {
+    let declared = ForeignKeyCase::declared(layout, edge);
+    let Some(rule) = rules::objection_to_foreign_key(layout, &declared) else {
+        return match rules::unenforced_foreign_key(layout, &declared) {
+            Some(rule) => (ForeignKeyFate::Lost { code: rule.code }, None),
+            None => (ForeignKeyFate::Kept, None),
+        };
+    };
+    let lost = ForeignKeyFate::Lost { code: rule.code };
+    let Some(wide) = widened(layout, &declared) else { return (lost, None) };
+    match rules::objection_to_foreign_key(layout, &wide) {
+        None => (ForeignKeyFate::Widened { columns: wide.columns, on_update: wide.on_update }, None),
+        Some(refusal) => {
+            let tame = ForeignKeyCase { on_update: ReferentialAction::NoAction, ..wide.clone() };
+            let news = (refusal.code != rule.code).then(|| (refusal, wide.clone()));
+            if rules::objection_to_foreign_key(layout, &tame).is_none() {
+                (ForeignKeyFate::Widened { columns: tame.columns, on_update: tame.on_update }, news)
+            } else {
+                (ForeignKeyFate::Lost { code: refusal.code }, news)
+            }
+        }
+    }
+}
+
+/// The foreign key with the distribution columns of both sides in front, if the referenced side will have a key for it.
+fn widened<'a>(layout: &Layout<'a>, declared: &ForeignKeyCase<'a>) -> Option<ForeignKeyCase<'a>> {
+    let (referencing, referenced) = (declared.edge.referencing, declared.edge.referenced);
+    let (Placement::Distributed { column: from, group: a }, Placement::Distributed { column: to, group: b }) =
+        (layout.placement(referencing), layout.placement(referenced))
+    else {
+        return (layout.is_distributed(referencing) && layout.is_reference(referenced)).then(|| declared.clone());
+    };
+    if a != b {
+        return None;
+    }
+    let mut wide = declared.clone();
+    if !wide.columns.contains(&(from, to)) {
+        // A column cannot be matched with two others at once.
+        if wide.columns.iter().any(|&(f, t)| f == from || t == to) {
+            return None;
+        }
+        wide.columns.insert(0, (from, to));
+    }
+    let mut wanted: Vec<&str> =
+        wide.columns.iter().map(|&(_, c)| layout.graph.column(referenced, c).name.as_str()).collect();
+    wanted.sort_unstable();
+    let table = layout.graph.table(referenced);
+    let supported = table.indexes.iter().filter(|i| can_be_referenced(i)).any(|index| {
+        let mut columns: Vec<&str> =
+            index.columns.iter().filter(|c| c.key).filter_map(|c| c.column.as_deref()).collect();
+        if let KeyFate::Widened { column } = key_fate(layout, referenced, index) {
+            columns.push(&layout.graph.column(referenced, column).name);
+        }
+        columns.sort_unstable();
+        columns == wanted
+    });
+    supported.then_some(wide)
+}
+
+/// Whether PostgreSQL lets a foreign key rest on this index.
+fn can_be_referenced(index: &Index) -> bool {
+    index.unique
+        && index.valid
+        && index.predicate.is_none()
+        && index.columns.iter().filter(|c| c.key).all(|c| c.column.is_some())
+        && index.constraint.as_ref().is_none_or(|c| !c.deferrable)
 }

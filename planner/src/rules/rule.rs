@@ -232,23 +232,41 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// What this rule says of a foreign key as it would be re-created.
+    pub fn find_foreign_key(&'static self, layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Option<Finding> {
+        let Check::ForeignKey { word, .. } = self.check else { return None };
+        let relation = &layout.graph.table(case.edge.referencing).name;
+        let objection = word(layout, case);
+        Some(self.finding(relation, ObjectType::ForeignKey, &case.foreign_key.name, objection))
+    }
+
+    fn finding(
+        &'static self,
+        relation: &RelationName,
+        object_type: ObjectType,
+        object_name: &str,
+        o: Objection,
+    ) -> Finding {
+        Finding {
+            code: self.code,
+            name: self.name,
+            level: self.level,
+            effect: self.effect,
+            relation: relation.clone(),
+            object_type,
+            object_name: object_name.to_owned(),
+            message: o.message,
+            detail: o.detail,
+            hint: o.hint,
+            fix_sql: o.fix_sql,
+        }
+    }
+
     /// Appends what this rule finds under a layout.
     pub fn find(&'static self, layout: &Layout<'_>, findings: &mut Vec<Finding>) {
         let graph = layout.graph;
         let mut report = |relation: &RelationName, object_type: ObjectType, object_name: &str, o: Objection| {
-            findings.push(Finding {
-                code: self.code,
-                name: self.name,
-                level: self.level,
-                effect: self.effect,
-                relation: relation.clone(),
-                object_type,
-                object_name: object_name.to_owned(),
-                message: o.message,
-                detail: o.detail,
-                hint: o.hint,
-                fix_sql: o.fix_sql,
-            })
+            findings.push(self.finding(relation, object_type, object_name, o));
         };
         match self.check {
             Check::Table { applies, word } => {
@@ -285,9 +303,14 @@ impl Rule {
     }
 }
 
-/// Unique and exclusion indexes that are judged for themselves: those of a partition that belong to an index of its
-/// parent follow the parent.
+/// Unique and exclusion indexes that are judged for themselves.
 pub fn key_indexes<'a>(layout: &Layout<'a>, table: TableId) -> impl Iterator<Item = &'a Index> + use<'a> {
-    let is_exclusion = |i: &&Index| i.constraint.as_ref().is_some_and(|c| c.kind == ConstraintKind::Exclusion);
-    layout.graph.table(table).indexes.iter().filter(move |i| (i.unique || is_exclusion(i)) && i.parent.is_none())
+    layout.graph.table(table).indexes.iter().filter(|i| is_judged_key(i))
+}
+
+/// Whether an index is a key that is judged for itself: that of a partition which belongs to an index of its parent
+/// follows the parent.
+pub fn is_judged_key(index: &Index) -> bool {
+    let is_exclusion = index.constraint.as_ref().is_some_and(|c| c.kind == ConstraintKind::Exclusion);
+    (index.unique || is_exclusion) && index.parent.is_none()
 }

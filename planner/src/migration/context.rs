@@ -1,0 +1,257 @@
+//! What every part of a migration asks: which tables have still to move, who anchors a group, how SQL sees a table in
+//! its place.
+
+use crate::graph::{Edge, Graph, TableId};
+use crate::identifier::{RelationName, quote_literal};
+use crate::layout::{GroupId, Placement};
+use crate::plan::{ForeignKeyFate, KeyFate, Plan, PlannedForeignKey};
+use crate::rules::{Finding, ObjectType};
+use crate::schema::{CitusTable, ForeignKey};
+
+use super::sql::{Block, Failure};
+
+/// Session setting by which a step sees that the checks at the start have passed.
+const CHECKED: &str = "planned_migration.checked";
+/// Session setting by which the clean-up sees that everything is in its place.
+const VERIFIED: &str = "planned_migration.verified";
+
+/// A plan, seen as work to do.
+pub(super) struct Migration<'p, 'a> {
+    pub(super) plan: &'p Plan<'a>,
+    pub(super) graph: &'a Graph<'a>,
+    /// By table: planned, and not yet where the plan wants it.
+    pending: Vec<bool>,
+    /// By group: the table that the others are colocated with.
+    anchors: Vec<Option<TableId>>,
+    /// Tells this migration from another one in the same session.
+    fingerprint: String,
+}
+
+impl<'p, 'a> Migration<'p, 'a> {
+    pub(super) fn new(plan: &'p Plan<'a>) -> Self {
+        let graph = plan.graph();
+        let colocation = colocation_by_group(plan);
+        let mut pending = vec![false; graph.schema.tables.len()];
+        for planned in &plan.tables {
+            let moves = !is_in_place(plan, planned.table, &colocation);
+            pending[planned.table.0] = moves;
+            for partition in graph.descendants(planned.table) {
+                pending[partition.0] = moves;
+            }
+        }
+        let anchors = (0..plan.layout.groups.len()).map(|group| anchor(plan, group, &pending)).collect();
+        let fingerprint = fingerprint(plan);
+        Migration { plan, graph, pending, anchors, fingerprint }
+    }
+
+    /// Whether there is nothing to do: every table in its place, every key as it will be.
+    pub(super) fn is_done(&self) -> bool {
+        !self.pending.contains(&true)
+            && self.changed_foreign_keys().next().is_none()
+            && self.plan.keys.iter().all(|k| k.fate == KeyFate::Kept)
+            && self.plan.lost_objects.is_empty()
+    }
+
+    /// Planned tables that have to move, partitions left out: they follow.
+    pub(super) fn pending_tables(&self) -> impl Iterator<Item = TableId> + '_ {
+        self.plan.tables.iter().map(|t| t.table).filter(|&t| self.is_pending(t))
+    }
+
+    pub(super) fn is_pending(&self, table: TableId) -> bool {
+        self.pending[table.0]
+    }
+
+    pub(super) fn name(&self, table: TableId) -> &'a RelationName {
+        &self.graph.table(table).name
+    }
+
+    pub(super) fn placement(&self, table: TableId) -> Placement {
+        self.plan.layout.placement(table)
+    }
+
+    /// What Citus has of the table when the plan was made.
+    pub(super) fn current(&self, table: TableId) -> Option<&'a CitusTable> {
+        current(self.graph, table)
+    }
+
+    pub(super) fn anchor(&self, group: GroupId) -> Option<TableId> {
+        self.anchors[group]
+    }
+
+    /// Foreign keys that are dropped at the start: those of tables that move, and those that the plan changes.
+    pub(super) fn changed_foreign_keys(&self) -> impl Iterator<Item = ChangedForeignKey<'_, 'a>> {
+        self.plan.foreign_keys.iter().filter_map(|planned| {
+            let edge = &self.graph.edges[planned.edge];
+            let moves = self.is_pending(edge.referencing) || self.is_pending(edge.referenced);
+            (moves || planned.fate != ForeignKeyFate::Kept).then(|| ChangedForeignKey {
+                planned,
+                edge,
+                foreign_key: self.graph.foreign_key(edge),
+                table: self.name(edge.referencing),
+                referenced: self.name(edge.referenced),
+            })
+        })
+    }
+
+    /// The finding behind a loss, for its reason.
+    pub(super) fn finding(&self, code: &str, relation: &RelationName, object: &str) -> Option<&'p Finding> {
+        self.plan.findings.iter().find(|f| f.code == code && f.relation == *relation && f.object_name == object)
+    }
+
+    /// Why something is lost, in Citus' words where the plan has them.
+    pub(super) fn reason(&self, code: &str, relation: &RelationName, object: &str) -> String {
+        match self.finding(code, relation, object) {
+            Some(Finding { message, detail: Some(detail), .. }) => format!("{code}: {message}. {detail}"),
+            Some(finding) => format!("{code}: {}", finding.message),
+            None => code.to_owned(),
+        }
+    }
+
+    /// A condition in SQL: the table is where the plan wants it.
+    pub(super) fn is_placed(&self, table: TableId) -> String {
+        let table = self.graph.root(table);
+        let row = |condition: &str| {
+            format!(
+                "EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {}{condition})",
+                regclass(self.name(table))
+            )
+        };
+        match self.placement(table) {
+            Placement::Local => format!("NOT {}", row(" AND (partmethod <> 'n' OR repmodel = 't')")),
+            Placement::Reference => row(" AND partmethod = 'n' AND repmodel = 't'"),
+            Placement::Distributed { column, group } => {
+                let column = quote_literal(&self.graph.column(table, column).name);
+                let by = format!(" AND partmethod = 'h' AND column_to_column_name(logicalrelid, partkey) = {column}");
+                match self.anchor(group).filter(|&anchor| anchor != table) {
+                    None => row(&by),
+                    Some(anchor) => row(&format!(
+                        "{by} AND colocationid = (SELECT colocationid FROM pg_dist_partition \
+                         WHERE logicalrelid = {})",
+                        regclass(self.name(anchor))
+                    )),
+                }
+            }
+        }
+    }
+
+    /// Starts a block that fails unless the checks at the start have passed in this session. This is what keeps
+    /// `\gexec`, which goes on after an error, from destroying anything on the wrong database.
+    pub(super) fn checked_block(&self) -> Block {
+        self.block_after(CHECKED, "the checks at the start of this migration have not passed in this session")
+    }
+
+    /// Starts a block that fails unless everything was found in its place.
+    pub(super) fn verified_block(&self) -> Block {
+        self.block_after(VERIFIED, "the migration has not been verified in this session")
+    }
+
+    fn block_after(&self, setting: &str, message: &str) -> Block {
+        Block::new().fail_if(
+            &format!("current_setting('{setting}', true) IS DISTINCT FROM '{}'", self.fingerprint),
+            &Failure::new(message, "Mend what the first error says, then run all steps in order, in one session."),
+        )
+    }
+
+    pub(super) fn mark_checked(&self) -> String {
+        self.mark(CHECKED)
+    }
+
+    pub(super) fn mark_verified(&self) -> String {
+        self.mark(VERIFIED)
+    }
+
+    fn mark(&self, setting: &str) -> String {
+        format!("PERFORM set_config('{setting}', '{}', false)", self.fingerprint)
+    }
+
+    /// Forgets what an earlier run in the same session has found: an exception in the checks could not undo that.
+    pub(super) fn forget() -> [String; 2] {
+        [CHECKED, VERIFIED].map(|setting| format!("SET {setting} TO '';"))
+    }
+}
+
+/// A foreign key that is dropped at the start, with all that is known of it.
+pub(super) struct ChangedForeignKey<'m, 'a> {
+    pub(super) planned: &'m PlannedForeignKey,
+    pub(super) edge: &'a Edge,
+    pub(super) foreign_key: &'a ForeignKey,
+    pub(super) table: &'a RelationName,
+    pub(super) referenced: &'a RelationName,
+}
+
+/// A table as a `regclass` literal: quoted as an identifier, then as text.
+pub(super) fn regclass(name: &RelationName) -> String {
+    format!("{}::regclass", quote_literal(&name.to_string()))
+}
+
+/// `primary key`, `foreign key`, ... with the raw name in double quotes, as PostgreSQL's messages have it.
+pub(super) fn described(kind: ObjectType, name: &str, table: &RelationName) -> String {
+    format!("{} \"{name}\" of {table}", kind.as_str())
+}
+
+fn current<'a>(graph: &Graph<'a>, table: TableId) -> Option<&'a CitusTable> {
+    let name = &graph.table(table).name;
+    graph.schema.citus_tables.iter().find(|t| t.name == *name)
+}
+
+fn is_distributed_by(plan: &Plan<'_>, table: TableId) -> Option<i64> {
+    let citus = current(plan.graph(), table).filter(|t| t.kind == "distributed")?;
+    let column = plan.layout.distribution_column_name(table)?;
+    (citus.distribution_column.as_deref() == Some(column)).then_some(citus.colocation_id)
+}
+
+/// The colocation group of Citus that most members of a planned group are in already; each is claimed by one group only,
+/// so that two groups which Citus merged come apart.
+fn colocation_by_group(plan: &Plan<'_>) -> Vec<Option<i64>> {
+    let mut claimed: Vec<Option<i64>> = Vec::new();
+    for group in 0..plan.layout.groups.len() {
+        let mut ids: Vec<i64> =
+            plan.layout.members(group).into_iter().filter_map(|t| is_distributed_by(plan, t)).collect();
+        ids.retain(|id| !claimed.contains(&Some(*id)));
+        ids.sort_unstable();
+        let mut counted: Vec<(usize, i64)> = ids.chunk_by(|a, b| a == b).map(|c| (c.len(), c[0])).collect();
+        counted.sort_by_key(|&(count, id)| (std::cmp::Reverse(count), id));
+        claimed.push(counted.first().map(|&(_, id)| id));
+    }
+    claimed
+}
+
+fn is_in_place(plan: &Plan<'_>, table: TableId, colocation: &[Option<i64>]) -> bool {
+    let kind = current(plan.graph(), table).map(|t| t.kind.as_str());
+    match plan.layout.placement(table) {
+        Placement::Local => matches!(kind, None | Some("local")),
+        Placement::Reference => kind == Some("reference"),
+        Placement::Distributed { group, .. } => {
+            is_distributed_by(plan, table).is_some_and(|id| colocation[group] == Some(id))
+        }
+    }
+}
+
+/// A member that is in place already, else the one that most others of the group reference, else the first by name.
+fn anchor(plan: &Plan<'_>, group: GroupId, pending: &[bool]) -> Option<TableId> {
+    let graph = plan.graph();
+    let members = plan.layout.members(group);
+    let referenced = |table: TableId| {
+        let inside = |e: &&Edge| e.referencing != table && plan.layout.placement(e.referencing).group() == Some(group);
+        graph.incoming(table).filter(inside).count()
+    };
+    members.into_iter().min_by_key(|&t| (pending[t.0], std::cmp::Reverse(referenced(t)), &graph.table(t).name))
+}
+
+/// FNV-1a over what the plan does to which tables: the same plan gives the same value, in every build.
+fn fingerprint(plan: &Plan<'_>) -> String {
+    let graph = plan.graph();
+    let mut text = format!("{:?}", plan.layout.to_assignment());
+    for planned in &plan.foreign_keys {
+        let edge = &graph.edges[planned.edge];
+        let key = graph.foreign_key(edge);
+        text += &format!("{:?} {:?} {:?}", graph.table(edge.referencing).name, key, planned.fate);
+    }
+    for key in &plan.keys {
+        text += &format!("{:?} {:?}", graph.table(key.table).indexes[key.index].definition, key.fate);
+    }
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}

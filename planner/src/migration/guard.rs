@@ -1,0 +1,325 @@
+//! The checks at the start, without which no step does anything, and the verification at the end.
+
+use std::collections::BTreeSet;
+
+use crate::graph::TableId;
+use crate::identifier::{RelationName, quote_literal};
+use crate::layout::Placement;
+use crate::plan::{ForeignKeyFate, KeyFate};
+use crate::schema::Table;
+
+use super::context::Migration;
+use super::losses;
+use super::sql::{Block, Failure, one_line};
+use super::{Phase, Step};
+
+/// Settings and checks.
+pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let setting = |statement: String, because: &str| Step {
+        phase: Phase::Prepare,
+        relation: None,
+        statement,
+        because: because.to_owned(),
+    };
+    let mut steps = vec![setting(
+        "SET search_path TO '';".to_owned(),
+        "Every name is written in full: what else is on the path must not matter.",
+    )];
+    steps.push(setting(
+        "SET citus.multi_shard_modify_mode TO 'sequential';".to_owned(),
+        "Partitions with long names, and everything in a single transaction (psql -1), work only in this mode.",
+    ));
+    steps.push(setting(
+        "SET citus.enable_local_reference_table_foreign_keys TO on;".to_owned(),
+        "Otherwise foreign keys between local and reference tables would be accepted and not enforced.",
+    ));
+    for statement in Migration::forget() {
+        steps.push(setting(statement, "What an earlier run found in this session does not count."));
+    }
+    steps.push(Step {
+        phase: Phase::Prepare,
+        relation: None,
+        statement: checks(migration),
+        because: "Refuses to begin on a database that is not the planned one, or a cluster that is not ready. Without \
+                  it no later step does anything."
+            .to_owned(),
+    });
+    steps
+}
+
+fn checks(migration: &Migration<'_, '_>) -> String {
+    let mut block = Block::new().declare("problems text");
+    block = feasible(block, migration);
+    block = ready(block);
+    block = unchanged(block, migration);
+    block.run(migration.mark_checked()).finish()
+}
+
+/// Fails where Citus refuses something that no step changes.
+fn feasible(block: Block, migration: &Migration<'_, '_>) -> Block {
+    let blockers = losses::blockers(migration);
+    if blockers.is_empty() {
+        return block;
+    }
+    let list: Vec<String> =
+        blockers.iter().map(|f| one_line(&format!("{} {}: {}", f.code, f.relation, f.message))).collect();
+    block.fail_if(
+        "true",
+        &Failure::new(
+            "Citus refuses what this plan wants",
+            "SELECT * FROM advisor.plan_issues() says what to do; then make a new plan.",
+        )
+        .detail(&quote_literal(&list.join("\n"))),
+    )
+}
+
+/// Fails where the cluster is not ready; one error at a time, because each explains the next.
+fn ready(block: Block) -> Block {
+    let checks = [
+        (
+            "NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')",
+            "this migration needs Citus, which is not installed in this database",
+            "Run it on the coordinator of a Citus cluster, or see CREATE EXTENSION citus.",
+        ),
+        (
+            "(SELECT groupid FROM pg_dist_local_group) <> 0",
+            "this migration must run on the coordinator, and this is a worker",
+            "Connect to the coordinator.",
+        ),
+        (
+            "NOT EXISTS (SELECT FROM pg_dist_node WHERE groupid = 0 AND noderole = 'primary')",
+            "the coordinator is not in Citus' metadata",
+            "SELECT citus_set_coordinator_host('the name by which the workers reach it', 5432);",
+        ),
+        (
+            "NOT EXISTS (SELECT FROM pg_dist_node WHERE noderole = 'primary' AND isactive \
+             AND shouldhaveshards)",
+            "no node takes shards",
+            "Add a worker: SELECT citus_add_node('its name', 5432);",
+        ),
+        (
+            "current_setting('citus.shard_replication_factor') <> '1'",
+            "citus.shard_replication_factor is not 1; Citus supports foreign keys only without replicated shards",
+            "SET citus.shard_replication_factor TO 1;",
+        ),
+    ];
+    checks
+        .iter()
+        .fold(block, |block, (condition, message, hint)| block.fail_if(condition, &Failure::new(*message, *hint)))
+}
+
+/// Fails where the database is not the one that was planned, with everything that is different in the DETAIL.
+fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
+    let tables = touched(migration);
+    let planned = values(
+        tables.iter().map(|&t| {
+            let table = migration.graph.table(t);
+            let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
+            vec![literal(&table.name), migration.is_pending(t).to_string(), quote_literal(&columns.join(", "))]
+        }),
+        3,
+    );
+    let parts_of_moving = |parts: fn(&Table) -> Vec<&String>| -> Vec<(RelationName, String)> {
+        let moving = tables.iter().filter(|&&t| migration.is_pending(t)).map(|&t| migration.graph.table(t));
+        moving.flat_map(|t| parts(t).into_iter().map(|part| (t.name.clone(), part.clone()))).collect()
+    };
+    let mut queries = vec![COLUMNS_AND_OWNERS.to_owned()];
+    queries.push(unknown(
+        "foreign key",
+        "SELECT conrelid, conname FROM pg_constraint WHERE contype = 'f' AND conparentid = 0\n        \
+         AND (conrelid IN (SELECT relid FROM members) OR confrelid IN (SELECT relid FROM members))",
+        &known_foreign_keys(migration, &tables),
+    ));
+    queries.push(unknown(
+        "unique or exclusion index",
+        "SELECT indrelid, relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid\n        \
+         WHERE (indisunique OR indisexclusion) AND indrelid IN (SELECT relid FROM planned WHERE moves)",
+        &parts_of_moving(|t| t.indexes.iter().map(|i| &i.name).collect()),
+    ));
+    queries.push(unknown(
+        "trigger",
+        "SELECT tgrelid, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0\n        \
+         AND tgrelid IN (SELECT relid FROM planned WHERE moves)",
+        &parts_of_moving(|t| t.triggers.iter().map(|t| &t.name).collect()),
+    ));
+    queries.extend(dependent_views(migration));
+    block
+        .run(format!(
+            "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {planned}\n      \
+             AS p (relation, moves, columns)),\n  \
+             members AS (SELECT relid FROM planned UNION SELECT t.relid FROM planned, pg_partition_tree(planned.relid) \
+             AS t)\n  \
+             SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found (problem)",
+            queries.join("\n    UNION ALL\n    ")
+        ))
+        .fail_if(
+            "problems IS NOT NULL",
+            &Failure::new(
+                "this is not the database that was planned, or not one that you may migrate",
+                "Make a new plan here, or mend the differences.",
+            )
+            .detail("problems"),
+        )
+}
+
+/// Tables that a step changes: those that move, and the other ends of foreign keys that are dropped.
+fn touched(migration: &Migration<'_, '_>) -> BTreeSet<TableId> {
+    let ends = migration.changed_foreign_keys().flat_map(|k| [k.edge.referencing, k.edge.referenced]);
+    ends.map(|t| migration.graph.root(t))
+        .chain(migration.pending_tables())
+        .chain(migration.plan.keys.iter().filter(|k| k.fate != KeyFate::Kept).map(|k| migration.graph.root(k.table)))
+        .collect()
+}
+
+/// `(VALUES ('public.t', 'x'), ...)`: the list may not be empty in SQL, so an impossible row stands in.
+fn values(rows: impl Iterator<Item = Vec<String>>, columns: usize) -> String {
+    let mut rows: Vec<String> = rows.map(|row| format!("({})", row.join(", "))).collect();
+    if rows.is_empty() {
+        rows.push(format!("({})", vec!["NULL"; columns].join(", ")));
+    }
+    format!("(VALUES {})", rows.join(",\n      "))
+}
+
+fn literal(name: &RelationName) -> String {
+    quote_literal(&name.to_string())
+}
+
+/// Missing tables, other columns than planned, tables of somebody else.
+const COLUMNS_AND_OWNERS: &str = "\
+    SELECT CASE WHEN c.oid IS NULL THEN p.relation || ' does not exist'
+      WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN 'must be owner of table ' || p.relation
+      WHEN now.columns IS DISTINCT FROM p.columns THEN p.relation || ' has the columns ' ||
+        coalesce(now.columns, '(none)') || '; planned were ' || p.columns END
+    FROM planned AS p LEFT JOIN pg_class AS c ON c.oid = p.relid
+    CROSS JOIN LATERAL (SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
+      FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS now (columns)";
+
+/// Objects on touched tables that the plan does not know. `present` selects (table, name) and may use `planned` (touched
+/// tables, whether they move) and `members` (the same with their partitions).
+fn unknown(kind: &str, present: &str, known: &[(RelationName, String)]) -> String {
+    let known = values(known.iter().map(|(table, name)| vec![literal(table), quote_literal(name)]), 2);
+    format!(
+        "SELECT '{kind} \"' || o.name || '\" of ' || o.relation::regclass || ' is not in the plan' FROM (\n        \
+         {present}) AS o (relation, name)\n    \
+         WHERE NOT EXISTS (SELECT FROM {known}\n      \
+         AS k (relation, name) WHERE to_regclass(k.relation) = o.relation AND k.name = o.name)"
+    )
+}
+
+fn known_foreign_keys(migration: &Migration<'_, '_>, tables: &BTreeSet<TableId>) -> Vec<(RelationName, String)> {
+    let graph = migration.graph;
+    let is_touched = |table: TableId| tables.contains(&graph.root(table));
+    let known = graph.tables().flat_map(|t| graph.table(t).foreign_keys.iter().map(move |key| (t, key)));
+    known
+        .filter(|(t, key)| is_touched(*t) || graph.find(&key.referenced).is_some_and(is_touched))
+        .map(|(t, key)| (migration.name(t).clone(), key.name.clone()))
+        .collect()
+}
+
+/// A view that groups by a primary key depends on it: the key cannot be swapped under the view.
+fn dependent_views(migration: &Migration<'_, '_>) -> Option<String> {
+    let changed: Vec<_> = migration
+        .plan
+        .keys
+        .iter()
+        .filter(|k| k.fate != KeyFate::Kept)
+        .filter_map(|k| {
+            let table = migration.graph.table(k.table);
+            let constraint = table.indexes[k.index].constraint.as_ref()?;
+            Some(vec![literal(&table.name), quote_literal(&constraint.name)])
+        })
+        .collect();
+    if changed.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "SELECT 'view ' || r.ev_class::regclass || ' depends on constraint \"' || k.name || '\" of ' || \
+         k.relation || ', which is replaced: drop the view, and create it again afterwards'\n    FROM {}\n      \
+         AS k (relation, name)\n    \
+         JOIN pg_constraint c ON c.conrelid = to_regclass(k.relation) AND c.conname = k.name\n    \
+         JOIN pg_depend d ON d.refclassid = 'pg_constraint'::regclass \
+         AND d.refobjid = c.oid AND d.classid = 'pg_rewrite'::regclass\n    \
+         JOIN pg_rewrite r ON r.oid = d.objid\n    \
+         WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = c.conrelid)",
+        values(changed.into_iter(), 2)
+    ))
+}
+
+/// Looks at every table, key and foreign key of the plan once more, before the old copies are removed.
+pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let mut block = migration.checked_block().declare("problems text");
+    let mut queries = Vec::new();
+    for table in migration.pending_tables() {
+        queries.push(format!(
+            "SELECT {} WHERE NOT ({})",
+            quote_literal(&format!("{} is not in its place", migration.name(table))),
+            migration.is_placed(table)
+        ));
+    }
+    let returned: Vec<_> = migration
+        .changed_foreign_keys()
+        .filter(|k| !matches!(k.planned.fate, ForeignKeyFate::Lost { .. }))
+        .map(|k| vec![literal(k.table), quote_literal(&k.foreign_key.name), k.foreign_key.validated.to_string()])
+        .collect();
+    let foreign_keys = returned.len();
+    if foreign_keys > 0 {
+        queries.push(format!(
+            "SELECT 'foreign key \"' || k.name || '\" of ' || k.relation || ' is missing or not valid' FROM {}\n      \
+             AS k (relation, name, validated) WHERE NOT EXISTS (SELECT FROM pg_constraint \
+             WHERE conrelid = to_regclass(k.relation) AND conname = k.name AND contype = 'f' \
+             AND (convalidated OR NOT k.validated))",
+            values(returned.into_iter(), 3)
+        ));
+    }
+    let keys: Vec<_> = migration
+        .plan
+        .keys
+        .iter()
+        .filter(|k| !matches!(k.fate, KeyFate::Lost { .. }) && migration.is_pending(k.table))
+        .map(|k| {
+            let table = migration.graph.table(k.table);
+            vec![literal(&table.name), quote_literal(&table.indexes[k.index].name)]
+        })
+        .collect();
+    if !keys.is_empty() {
+        queries.push(format!(
+            "SELECT 'key \"' || k.name || '\" of ' || k.relation || ' is missing' FROM {}\n      \
+             AS k (relation, name) WHERE NOT EXISTS (SELECT FROM pg_index i \
+             JOIN pg_class c ON c.oid = i.indexrelid \
+             WHERE i.indrelid = to_regclass(k.relation) AND c.relname = k.name)",
+            values(keys.into_iter(), 2)
+        ));
+    }
+    if !queries.is_empty() {
+        block = block
+            .run(format!(
+                "SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
+                 (problem)",
+                queries.join("\n    UNION ALL\n    ")
+            ))
+            .fail_if(
+                "problems IS NOT NULL",
+                &Failure::new(
+                    "the migration is not complete",
+                    "Mend what an earlier step has reported, then run all steps again.",
+                )
+                .detail("problems"),
+            );
+    }
+    let count =
+        |wanted: fn(Placement) -> bool| migration.pending_tables().filter(|&t| wanted(migration.placement(t))).count();
+    let summary = format!(
+        "migrated: {} distributed tables, {} reference tables, {foreign_keys} foreign keys",
+        count(Placement::is_distributed),
+        count(|p| p == Placement::Reference)
+    );
+    let statement = block
+        .run(format!("RAISE NOTICE USING MESSAGE = {}", quote_literal(&summary)))
+        .run(migration.mark_verified())
+        .finish();
+    let because =
+        "Every table, key and foreign key of the plan is looked at once more; only then are the copies on the \
+                   coordinator removed."
+            .to_owned();
+    vec![Step { phase: Phase::Validate, relation: None, statement, because }]
+}

@@ -1,0 +1,101 @@
+//! What cannot be kept: named before anything is touched, and triggers and policies dropped, which Citus would refuse.
+
+use crate::identifier::quote_identifier;
+use crate::plan::LostObject;
+use crate::rules::{Effect, Finding, ObjectType};
+
+use super::context::{Migration, described, regclass};
+use super::sql::{Failure, comment};
+use super::{Phase, Step, local_tables};
+use crate::identifier::quote_literal;
+
+/// What will be different, and what rows might stop: comments, so that nothing goes in silence.
+pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let findings = migration.plan.findings.iter();
+    for finding in findings.filter(|f| matches!(f.effect, Effect::Data | Effect::Silent) && concerns(migration, f)) {
+        let object = match finding.object_type {
+            ObjectType::Table => finding.relation.to_string(),
+            kind => described(kind, &finding.object_name, &finding.relation),
+        };
+        steps.push(Step {
+            phase: Phase::Prepare,
+            relation: Some(finding.relation.clone()),
+            statement: comment(&format!("{} {}: {object}: {}", finding.code, finding.name, finding.message)),
+            because: finding.detail.clone().or(finding.hint.clone()).unwrap_or_default(),
+        });
+    }
+    for table in local_tables::converted(migration) {
+        let relation = migration.name(table);
+        steps.extend(local_tables::forgotten(migration, table).into_iter().map(|loss| Step {
+            phase: Phase::Prepare,
+            relation: Some(relation.clone()),
+            statement: comment(&format!("Lost: {loss}")),
+            because: format!("A foreign key to a reference table makes Citus take {relation} into its metadata."),
+        }));
+    }
+    steps
+}
+
+/// Objections of Citus that no step gets out of the way: with one of them the script must not begin.
+pub(super) fn blockers<'p>(migration: &Migration<'p, '_>) -> Vec<&'p Finding> {
+    let is_dealt_with = |kind| {
+        matches!(
+            kind,
+            ObjectType::PrimaryKey
+                | ObjectType::Unique
+                | ObjectType::UniqueIndex
+                | ObjectType::Exclusion
+                | ObjectType::ForeignKey
+                | ObjectType::Trigger
+                | ObjectType::Policy
+        )
+    };
+    let findings = migration.plan.findings.iter();
+    findings
+        .filter(|f| f.effect == Effect::Blocked && !is_dealt_with(f.object_type) && concerns(migration, f))
+        .collect()
+}
+
+/// Whether a finding is about a table that this migration moves.
+fn concerns(migration: &Migration<'_, '_>, finding: &Finding) -> bool {
+    migration.graph.find(&finding.relation).is_some_and(|table| migration.is_pending(table))
+}
+
+/// Triggers and policies that Citus refuses.
+pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
+    migration.plan.lost_objects.iter().map(|object| drop_one(migration, object)).collect()
+}
+
+fn drop_one(migration: &Migration<'_, '_>, object: &LostObject) -> Step {
+    let table = migration.graph.table(object.table);
+    let (relation, name) = (&table.name, quote_identifier(&object.name));
+    let what = described(object.kind, &object.name, relation);
+    let mut block = migration.checked_block();
+    let definition;
+    if object.kind == ObjectType::Trigger {
+        definition = table.triggers.iter().find(|t| t.name == object.name).map(|t| t.definition.clone());
+        block = block
+            .declare("present text")
+            .run(format!(
+                "SELECT pg_get_triggerdef(oid) INTO present FROM pg_trigger \
+                 WHERE tgrelid = {} AND tgname = {} AND NOT tgisinternal",
+                regclass(relation),
+                quote_literal(&object.name)
+            ))
+            .fail_if(
+                &format!("present <> {}", quote_literal(definition.as_deref().unwrap_or_default())),
+                &Failure::new(format!("{what} is not the one that was planned"), "Make a new plan.").detail("present"),
+            )
+            .run(format!("DROP TRIGGER IF EXISTS {name} ON {relation}"));
+    } else {
+        definition = table.policies.iter().find(|p| p.name == object.name).map(|p| p.definition.clone());
+        block = block.run(format!("DROP POLICY IF EXISTS {name} ON {relation}"));
+    }
+    let because = format!(
+        "Lost: {what}. {}. It was: {}",
+        migration.reason(object.code, relation, &object.name).trim_end_matches('.'),
+        definition.unwrap_or_default()
+    );
+    Step { phase: Phase::Drop, relation: Some(relation.clone()), statement: block.finish(), because }
+}

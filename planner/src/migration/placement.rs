@@ -1,0 +1,183 @@
+//! Moving the tables: back to the coordinator where they are distributed otherwise, then to reference and distributed
+//! tables, and at the very end the removal of the copy that every move leaves behind.
+
+use crate::graph::TableId;
+use crate::identifier::quote_literal;
+use crate::layout::Placement;
+use crate::plan::KeyFate;
+use crate::report::number;
+
+use super::context::{Migration, regclass};
+use super::sql::{Block, Failure};
+use super::{Phase, Step};
+
+/// Keeps notices away until the end of the transaction.
+const QUIET: &str = "PERFORM set_config('client_min_messages', 'warning', true)";
+
+/// Tables that Citus has, but not as planned, and that cannot be altered where they are.
+pub(super) fn undistribute(migration: &Migration<'_, '_>) -> Vec<Step> {
+    migration
+        .pending_tables()
+        .filter(|&t| migration.current(t).is_some_and(|c| c.kind != "local") && !is_altered(migration, t))
+        .map(|table| {
+            let name = migration.name(table);
+            let call = format!("PERFORM undistribute_table({})", quote_literal(&name.to_string()));
+            let citus = regclass(name);
+            let statement = counted(
+                migration
+                    .checked_block()
+                    .return_if(&migration.is_placed(table))
+                    .return_if(&format!("NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {citus})")),
+                migration,
+                table,
+                &call,
+            );
+            let because = format!(
+                "{} It is distributed otherwise; its rows come back to the coordinator first. Writers wait.",
+                size(migration, table)
+            );
+            Step { phase: Phase::Drop, relation: Some(name.clone()), statement, because }
+        })
+        .collect()
+}
+
+/// Whether a distributed table can be redistributed in place: it keeps its keys.
+fn is_altered(migration: &Migration<'_, '_>, table: TableId) -> bool {
+    migration.placement(table).is_distributed()
+        && migration.current(table).is_some_and(|c| c.kind == "distributed")
+        && migration.plan.keys.iter().filter(|k| k.table == table).all(|k| k.fate == KeyFate::Kept)
+}
+
+pub(super) fn reference(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let tables = migration.pending_tables().filter(|&t| migration.placement(t) == Placement::Reference);
+    tables
+        .map(|table| {
+            let name = migration.name(table);
+            let call = format!("PERFORM create_reference_table({})", quote_literal(&name.to_string()));
+            let because = format!("{} A copy on every node. Readers go on, writers wait.", size(migration, table));
+            move_table(migration, table, Phase::Reference, &call, because)
+        })
+        .collect()
+}
+
+/// Anchors first: the other tables of a group are colocated with theirs by name.
+pub(super) fn distribute(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let mut moves: Vec<(usize, bool, TableId)> = migration
+        .pending_tables()
+        .filter_map(|table| {
+            let group = migration.placement(table).group()?;
+            Some((group, migration.anchor(group) != Some(table), table))
+        })
+        .collect();
+    moves.sort_unstable();
+    moves.into_iter().map(|(group, is_member, table)| distribute_one(migration, group, is_member, table)).collect()
+}
+
+fn distribute_one(migration: &Migration<'_, '_>, group: usize, is_member: bool, table: TableId) -> Step {
+    let name = migration.name(table);
+    let anchor = migration.anchor(group).filter(|_| is_member).map(|anchor| migration.name(anchor));
+    let column = migration.plan.layout.distribution_column_name(table).unwrap_or_default();
+    // Three quoting rules in one call: a quoted identifier as text, a raw column name, a quoted identifier as text.
+    let (relation, raw_column) = (quote_literal(&name.to_string()), quote_literal(column));
+    let colocate_with = anchor.map_or("'none'".to_owned(), |anchor| quote_literal(&anchor.to_string()));
+    let call = if is_altered(migration, table) {
+        format!(
+            "PERFORM alter_distributed_table({relation}, distribution_column => {raw_column}, \
+             colocate_with => {colocate_with})"
+        )
+    } else {
+        format!("PERFORM create_distributed_table({relation}, {raw_column}, colocate_with => {colocate_with})")
+    };
+    let together = match anchor {
+        None => "in a colocation group of its own, which others join by naming it".to_owned(),
+        Some(anchor) => format!("together with {anchor}"),
+    };
+    let because = format!(
+        "{} Distributed by {column}, {together}. Readers go on, writers wait until the rows are copied.",
+        size(migration, table)
+    );
+    move_table(migration, table, Phase::Distribute, &call, because)
+}
+
+fn move_table(migration: &Migration<'_, '_>, table: TableId, phase: Phase, call: &str, because: String) -> Step {
+    let block = migration.checked_block().return_if(&migration.is_placed(table));
+    let statement = counted(block, migration, table, call);
+    Step { phase, relation: Some(migration.name(table).clone()), statement, because }
+}
+
+/// Calls Citus with the rows counted before and after, in one transaction and without writers: if the numbers differ
+/// nothing has happened. Citus' notices, one a partition, would ask to remove the copies now; one line of progress and
+/// the step at the end take their place.
+fn counted(block: Block, migration: &Migration<'_, '_>, table: TableId, call: &str) -> String {
+    let name = migration.name(table);
+    let progress = quote_literal(&format!("{name}: "));
+    block
+        .declare("rows_before bigint")
+        .declare("rows_after bigint")
+        .run(QUIET)
+        .run(format!("LOCK TABLE {name} IN EXCLUSIVE MODE"))
+        .run(format!("SELECT count(*) INTO rows_before FROM {name}"))
+        .run(call)
+        .run(format!("SELECT count(*) INTO rows_after FROM {name}"))
+        .fail_if(
+            "rows_after <> rows_before",
+            &Failure::new(format!("{name} would not have the same rows after its move"), "Nothing was changed.")
+                .detail("rows_before || ' rows before, ' || rows_after || ' after'"),
+        )
+        .run(format!("RAISE INFO USING MESSAGE = {progress} || rows_after || ' rows moved'"))
+        .finish()
+}
+
+/// Removes the copies on the coordinator. Citus would also empty a plain table that references a distributed one through
+/// another: its own check looks one step far, this one looks all the way.
+pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
+    migration
+        .pending_tables()
+        .filter(|&t| migration.placement(t) != Placement::Local)
+        .map(|table| {
+            let name = migration.name(table);
+            let this = regclass(name);
+            let members = format!("SELECT {this}::oid UNION SELECT relid::oid FROM pg_partition_tree({this})");
+            let plain_below = format!(
+                "EXISTS (WITH RECURSIVE below (t) AS ({members} \
+                 UNION SELECT c.conrelid FROM pg_constraint c JOIN below ON c.confrelid = below.t \
+                 WHERE c.contype = 'f') SELECT FROM below \
+                 WHERE t NOT IN (SELECT logicalrelid::oid FROM pg_dist_partition))"
+            );
+            let size_left = format!("(SELECT sum(pg_relation_size(t)) FROM ({members}) AS m (t)) = 0");
+            let statement = migration
+                .verified_block()
+                .return_if(&size_left)
+                .fail_if(
+                    &format!("NOT ({})", migration.is_placed(table)),
+                    &Failure::new(format!("{name} is not in its place"), "Run all steps again."),
+                )
+                .fail_if(
+                    &plain_below,
+                    &Failure::new(
+                        format!("a table that is not Citus' own references {name}, and would be emptied with it"),
+                        "Drop that foreign key, or leave the old rows where they are: they only take up space.",
+                    ),
+                )
+                .run(QUIET)
+                .run(format!(
+                    "PERFORM truncate_local_data_after_distributing_table({})",
+                    quote_literal(&name.to_string())
+                ))
+                .finish();
+            let because = "The rows are on the nodes; this removes the copy that nobody sees any more.".to_owned();
+            Step { phase: Phase::Cleanup, relation: Some(name.clone()), statement, because }
+        })
+        .collect()
+}
+
+/// `About 500,000 rows, 61 MB.`, as far as it is known.
+fn size(migration: &Migration<'_, '_>, table: TableId) -> String {
+    let rows = migration.graph.rows(table).map(|n| format!("About {} rows", number::thousands(n)));
+    let bytes = migration.graph.bytes(table).map(number::size);
+    match (rows, bytes) {
+        (Some(rows), Some(bytes)) => format!("{rows}, {bytes}."),
+        (Some(one), None) | (None, Some(one)) => format!("{one}."),
+        (None, None) => "Size unknown.".to_owned(),
+    }
+}

@@ -1,0 +1,89 @@
+//! The whole plan as one JSON document, for programs.
+
+use serde_json::{Value, json};
+
+use crate::graph::{ColumnId, Graph, TableId};
+use crate::plan::{ForeignKeyFate, KeyFate, Plan};
+use crate::rules::ObjectType;
+
+/// Raised when a reader must know that fields changed their meaning.
+const FORMAT_VERSION: u32 = 1;
+
+pub fn render(plan: &Plan<'_>) -> Value {
+    let graph = plan.graph();
+    let names = |ids: Vec<TableId>| ids.into_iter().map(|t| graph.table(t).name.to_string()).collect::<Vec<_>>();
+    json!({
+        "format_version": FORMAT_VERSION,
+        "database": graph.schema.database,
+        "assignment": plan.layout.to_assignment(),
+        "search": plan.search.as_ref().map(|s| json!({
+            "proven": s.proven,
+            "layouts": s.layouts,
+            "sizes_guessed": s.sizes_guessed,
+            "decided_by_name": s.decided_by_name,
+        })),
+        "groups": plan.layout.groups.iter().enumerate().map(|(id, label)| json!({
+            "label": label,
+            "tables": names(plan.layout.members(id)),
+        })).collect::<Vec<_>>(),
+        "tables": plan.tables.iter().map(|t| {
+            let placement = plan.layout.placement(t.table);
+            json!({
+                "relation": graph.table(t.table).name.to_string(),
+                "role": placement.role(),
+                "distribution_column": plan.layout.distribution_column_name(t.table),
+                "colocation_group": placement.group().map(|g| &plan.layout.groups[g]),
+                "rows": t.rows,
+                "bytes": t.bytes,
+                "overridden": t.overridden,
+                "because": t.because,
+            })
+        }).collect::<Vec<_>>(),
+        "foreign_keys": plan.foreign_keys.iter().map(|f| {
+            let edge = &graph.edges[f.edge];
+            let mut value = json!({
+                "relation": graph.table(edge.referencing).name.to_string(),
+                "name": graph.foreign_key(edge).name,
+                "referenced": graph.table(edge.referenced).name.to_string(),
+            });
+            let (fate, columns, code) = match &f.fate {
+                ForeignKeyFate::Kept => ("kept", &edge.columns, None),
+                ForeignKeyFate::Widened { columns, .. } => ("widened", columns, None),
+                ForeignKeyFate::Lost { code } => ("lost", &edge.columns, Some(*code)),
+            };
+            value["fate"] = json!(fate);
+            value["code"] = json!(code);
+            value["columns"] = json!(columns.iter().map(|c| column(graph, edge.referencing, c.0)).collect::<Vec<_>>());
+            value["referenced_columns"] =
+                json!(columns.iter().map(|c| column(graph, edge.referenced, c.1)).collect::<Vec<_>>());
+            value
+        }).collect::<Vec<_>>(),
+        "keys": plan.keys.iter().map(|k| {
+            let index = &graph.table(k.table).indexes[k.index];
+            let (fate, added, code) = match k.fate {
+                KeyFate::Kept => ("kept", None, None),
+                KeyFate::Widened { column: added } => ("widened", Some(column(graph, k.table, added)), None),
+                KeyFate::Lost { code } => ("lost", None, Some(code)),
+            };
+            json!({
+                "relation": graph.table(k.table).name.to_string(),
+                "name": index.name,
+                "kind": ObjectType::of_index(index),
+                "fate": fate,
+                "added_column": added,
+                "code": code,
+            })
+        }).collect::<Vec<_>>(),
+        "issues": plan.findings.iter().map(|f| {
+            let mut value = json!(f);
+            value["relation"] = json!(f.relation.to_string());
+            value["fingerprint"] = json!(f.fingerprint());
+            value
+        }).collect::<Vec<_>>(),
+        "not_seen": graph.schema.unseen,
+    })
+}
+
+fn column<'a>(graph: &Graph<'a>, table: TableId, column: ColumnId) -> &'a str {
+    &graph.column(table, column).name
+}

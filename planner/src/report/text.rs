@@ -1,0 +1,561 @@
+//! The report for a person at psql, read like EXPLAIN: the decision, why, what is lost, what to fix, what to run.
+
+use std::collections::BTreeMap;
+
+use super::number::{count, size, thousands};
+use crate::assignment::Role;
+use crate::graph::{Graph, TableId};
+use crate::identifier::{quote_identifier, quote_identifiers, quote_literal};
+use crate::layout::Placement;
+use crate::plan::{ForeignKeyFate, KeyFate, Plan, PlannedTable, SearchOutcome};
+use crate::rules::{Effect, Finding, Level, ObjectType};
+use crate::schema::TableKind;
+
+/// Columns that the report keeps to.
+const WIDTH: usize = 120;
+
+/// Tables of one group that are listed before the rest is summed up.
+const TABLES_SHOWN: usize = 20;
+
+/// Tables whose role is explained; `plan_tables` explains all.
+const REASONS_SHOWN: usize = 12;
+
+/// Objects of one rule that are listed before the rest is counted.
+const OBJECTS_SHOWN: usize = 3;
+
+/// Losses that are listed one by one.
+const LOSSES_SHOWN: usize = 15;
+
+/// Changed keys that are listed one by one.
+const CHANGES_SHOWN: usize = 12;
+
+pub fn render(plan: &Plan<'_>) -> Vec<String> {
+    let mut report = Report { plan, graph: plan.graph(), lines: Vec::new(), issues: 0 };
+    report.heading();
+    if plan.tables.is_empty() {
+        report.line("There is no table to plan.");
+        report.not_seen();
+        return report.lines;
+    }
+    report.verdict();
+    report.tables();
+    report.reasons();
+    report.losses();
+    report.changes();
+    report.issues();
+    report.not_seen();
+    report.next();
+    report.lines
+}
+
+struct Report<'p, 'a> {
+    plan: &'p Plan<'a>,
+    graph: &'a Graph<'a>,
+    lines: Vec<String>,
+    /// Issues numbered so far.
+    issues: usize,
+}
+
+impl Report<'_, '_> {
+    fn line(&mut self, text: impl Into<String>) {
+        self.lines.push(text.into());
+    }
+
+    /// A heading with an empty line before it.
+    fn section(&mut self, heading: &str) {
+        self.line("");
+        self.line(heading);
+    }
+
+    /// Text broken at spaces to the report's width, `indent` before each line, two more before continuations.
+    fn wrapped(&mut self, indent: usize, text: &str) {
+        let mut line = " ".repeat(indent);
+        let mut empty = true;
+        for word in text.split(' ') {
+            if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+                self.lines.push(std::mem::take(&mut line));
+                line = " ".repeat(indent + 2);
+                empty = true;
+            }
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            empty = false;
+        }
+        self.lines.push(line);
+    }
+
+    /// SQL to paste: every line kept whole, however long.
+    fn sql(&mut self, indent: usize, statements: &str) {
+        for line in statements.lines() {
+            self.line(format!("{}{line}", " ".repeat(indent)));
+        }
+    }
+
+    fn heading(&mut self) {
+        let tables = &self.plan.tables;
+        let partitioned = tables.iter().filter(|t| self.graph.table(t.table).kind == TableKind::Partitioned).count();
+        let mut heading = format!(
+            "Distribution plan for database {}: {}",
+            quote_identifier(&self.graph.schema.database),
+            count(tables.len(), "table")
+        );
+        if partitioned > 0 {
+            heading += &format!(" ({} partitioned)", thousands(partitioned as i64));
+        }
+        heading += &format!(", {}", count(self.plan.foreign_keys.len(), "foreign key"));
+        let known: Vec<i64> = tables.iter().filter_map(|t| t.bytes).collect();
+        match known.len() {
+            0 => {}
+            n if n < tables.len() => {
+                heading += &format!(", {} and tables of unknown size", size(known.iter().sum()));
+            }
+            _ => heading += &format!(", {}", size(known.iter().sum())),
+        }
+        self.wrapped(0, &heading);
+    }
+
+    fn verdict(&mut self) {
+        let mut words: Vec<String> = Vec::new();
+        if let Some(search) = &self.plan.search {
+            words.push(how_sure(search));
+        }
+        let fates: Vec<&ForeignKeyFate> = self.plan.foreign_keys.iter().map(|f| &f.fate).collect();
+        let lost = fates.iter().filter(|f| matches!(f, ForeignKeyFate::Lost { .. })).count();
+        let widened = fates.iter().filter(|f| matches!(f, ForeignKeyFate::Widened { .. })).count();
+        let keys: Vec<KeyFate> = self.plan.keys.iter().map(|k| k.fate).collect();
+        let keys_lost = keys.iter().filter(|k| matches!(k, KeyFate::Lost { .. })).count();
+        let keys_widened = keys.iter().filter(|k| matches!(k, KeyFate::Widened { .. })).count();
+        let mut kept = Vec::new();
+        if !fates.is_empty() {
+            kept.push(tally(fates.len(), lost, widened, "foreign key"));
+        }
+        if !keys.is_empty() {
+            kept.push(tally(keys.len(), keys_lost, keys_widened, "key"));
+        }
+        if !kept.is_empty() {
+            words.push(format!("Keeps {}.", kept.join("; keeps ")));
+        }
+        let objects = self.plan.lost_objects.len();
+        if objects > 0 {
+            words.push(format!("Drops {}.", count(objects, "trigger or policy").replace("policys", "policies")));
+        }
+        match self.to_fix().len() {
+            0 => words.push("Nothing to fix first.".to_owned()),
+            n => words.push(format!("{} to fix first.", count(n, "thing"))),
+        }
+        self.wrapped(0, &words.join(" "));
+        let Some(search) = &self.plan.search else { return };
+        if search.sizes_guessed {
+            self.wrapped(
+                0,
+                "No rows and no statistics: sizes are guessed from the structure, and the choice rests on it. With data, run \
+                 ANALYZE and plan again.",
+            );
+        }
+        if let Some((chosen, rival)) = &search.decided_by_name {
+            self.wrapped(
+                0,
+                &format!(
+                    "Names alone decided for {} and against {}: structure and sizes do not tell them apart.",
+                    quote_identifier(chosen),
+                    quote_identifier(rival)
+                ),
+            );
+        }
+        let unknown = self.plan.tables.iter().filter(|t| t.rows.is_none()).count();
+        if !search.sizes_guessed && unknown > 0 {
+            self.wrapped(0, &format!("{} never analysed: run ANALYZE, then plan again.", has(unknown, "table")));
+        }
+    }
+
+    fn tables(&mut self) {
+        let mut groups: Vec<(i64, String, Vec<&PlannedTable>)> = Vec::new();
+        for (group, label) in self.plan.layout.groups.iter().enumerate() {
+            let members = self.with_placement(|p| p.group() == Some(group));
+            if members.is_empty() {
+                continue;
+            }
+            let anchor = members[0];
+            let column = self.plan.layout.placement(anchor.table).distribution_column();
+            let data_type = column.map(|c| self.graph.column(anchor.table, c).type_text.as_str()).unwrap_or_default();
+            let together = if members.len() == 1 { "Distributed" } else { "Distributed together" };
+            let heading = format!("{together} by {} ({data_type})", quote_identifier(label));
+            groups.push((-members.iter().filter_map(|t| t.bytes).sum::<i64>(), heading, members));
+        }
+        groups.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        let reference = self.with_placement(|p| p == Placement::Reference);
+        let local = self.with_placement(|p| p == Placement::Local);
+        let mut sections: Vec<(String, Vec<&PlannedTable>)> =
+            groups.into_iter().map(|(_, heading, members)| (heading, members)).collect();
+        sections.push(("Reference tables, copied to every node".to_owned(), reference));
+        sections.push(("Local tables, on the coordinator as now".to_owned(), local));
+        let rows: Vec<(String, Vec<[String; 5]>, Option<String>)> = sections
+            .into_iter()
+            .filter(|(_, tables)| !tables.is_empty())
+            .map(|(heading, tables)| {
+                let shown = if tables.len() > TABLES_SHOWN + 1 { TABLES_SHOWN } else { tables.len() };
+                let rest = &tables[shown..];
+                let more = (!rest.is_empty()).then(|| {
+                    let bytes: i64 = rest.iter().filter_map(|t| t.bytes).sum();
+                    let sum = if bytes > 0 { format!(", {}", size(bytes)) } else { String::new() };
+                    format!("  and {}{sum}: SELECT * FROM advisor.plan_tables();", count(rest.len(), "more table"))
+                });
+                (heading, tables[..shown].iter().map(|t| self.row(t)).collect(), more)
+            })
+            .collect();
+        let cells = || rows.iter().flat_map(|(_, rows, _)| rows);
+        let width = |cell: usize| cells().map(|r| r[cell].chars().count()).max().unwrap_or(0);
+        let (name, on) = (width(0), width(1));
+        let mut first = true;
+        for (heading, rows, more) in rows {
+            self.line("");
+            let columns = if first { format!("{:>12}  {:>10}", "rows", "size") } else { String::new() };
+            let left = 2 + name + 2 + on;
+            self.line(format!("{heading:<left$}{columns}").trim_end().to_owned());
+            first = false;
+            for [table, column, rows, bytes, note] in rows {
+                let line = format!("  {table:<name$}  {column:<on$}{rows:>12}  {bytes:>10}   {note}");
+                self.line(line.trim_end());
+            }
+            if let Some(more) = more {
+                self.line(more);
+            }
+        }
+    }
+
+    /// Planned tables of a placement, heaviest first.
+    fn with_placement(&self, wanted: impl Fn(Placement) -> bool) -> Vec<&PlannedTable> {
+        let mut tables: Vec<_> =
+            self.plan.tables.iter().filter(|t| wanted(self.plan.layout.placement(t.table))).collect();
+        tables.sort_by_key(|t| (std::cmp::Reverse((t.bytes, t.rows)), &self.graph.table(t.table).name));
+        tables
+    }
+
+    fn row(&self, planned: &PlannedTable) -> [String; 5] {
+        let table = self.graph.table(planned.table);
+        let column = self.plan.layout.distribution_column_name(planned.table);
+        let partitions = self.graph.leaves(planned.table).len();
+        let note = match (&table.partition_key, table.kind) {
+            (Some(key), _) => format!("{} by {}", count(partitions, "partition"), key.definition),
+            (None, TableKind::Foreign) => "foreign table".to_owned(),
+            _ => String::new(),
+        };
+        [
+            table.name.to_string(),
+            column.map(|c| format!("on {}", quote_identifier(c))).unwrap_or_default(),
+            planned.rows.map_or("?".to_owned(), thousands),
+            planned.bytes.map_or("?".to_owned(), size),
+            note,
+        ]
+    }
+
+    fn reasons(&mut self) {
+        let mut tables: Vec<&PlannedTable> = self.plan.tables.iter().collect();
+        let weight = |t: &&PlannedTable| {
+            let role = match self.plan.layout.placement(t.table).role() {
+                Role::Distributed => 0,
+                Role::Reference => 1,
+                Role::Local => 2,
+            };
+            (role, std::cmp::Reverse((t.bytes, t.rows)), &self.graph.table(t.table).name)
+        };
+        tables.sort_by_key(weight);
+        let overridden: Vec<String> =
+            tables.iter().filter(|t| t.overridden).map(|t| self.graph.table(t.table).name.to_string()).collect();
+        let explained: Vec<(TableId, String)> =
+            tables.iter().filter(|t| !t.overridden).map(|t| (t.table, t.because.clone())).collect();
+        self.section("Why");
+        for (table, because) in explained.iter().take(REASONS_SHOWN) {
+            self.wrapped(2, &format!("{}: {because}.", self.graph.table(*table).name));
+        }
+        if explained.len() > REASONS_SHOWN {
+            let rest = explained.len() - REASONS_SHOWN;
+            self.line(format!(
+                "  {} explained by SELECT relation, because FROM advisor.plan_tables();",
+                has_are(rest, "more table")
+            ));
+        }
+        match overridden.len() {
+            0 => {}
+            n if n <= REASONS_SHOWN => self.wrapped(2, &format!("As overridden: {}.", overridden.join(", "))),
+            n => self.line(format!("  As overridden: {}.", count(n, "table"))),
+        }
+    }
+
+    fn losses(&mut self) {
+        let mut lost: Vec<(String, String, &'static str)> = Vec::new();
+        for planned in &self.plan.foreign_keys {
+            if let ForeignKeyFate::Lost { code } = planned.fate {
+                let edge = &self.graph.edges[planned.edge];
+                let name = &self.graph.foreign_key(edge).name;
+                lost.push((self.graph.table(edge.referencing).name.to_string(), name.clone(), code));
+            }
+        }
+        for key in &self.plan.keys {
+            if let KeyFate::Lost { code } = key.fate {
+                let table = self.graph.table(key.table);
+                lost.push((table.name.to_string(), table.indexes[key.index].name.clone(), code));
+            }
+        }
+        for object in &self.plan.lost_objects {
+            lost.push((self.graph.table(object.table).name.to_string(), object.name.clone(), object.code));
+        }
+        if lost.is_empty() {
+            return;
+        }
+        self.section("Lost");
+        let total = lost.len();
+        for (relation, name, code) in lost.into_iter().take(LOSSES_SHOWN) {
+            let finding = self
+                .plan
+                .findings
+                .iter()
+                .find(|f| f.code == code && f.object_name == name && f.relation.to_string() == relation);
+            let Some(finding) = finding else { continue };
+            let what = format!("{relation} {} {}", finding.object_type.as_str(), quote_identifier(&name));
+            self.wrapped(2, &format!("{what}: {}", finding.detail.as_deref().unwrap_or(&finding.message)));
+            self.wrapped(4, &format!("Citus: {} ({code})", finding.message));
+            if let Some(hint) = &finding.hint {
+                self.hint(4, hint);
+            }
+        }
+        if total > LOSSES_SHOWN {
+            self.line(format!(
+                "  and {} more: SELECT * FROM advisor.plan_issues() WHERE effect <> 'advice';",
+                thousands((total - LOSSES_SHOWN) as i64)
+            ));
+        }
+    }
+
+    /// A hint: prose wrapped, statements whole.
+    fn hint(&mut self, indent: usize, hint: &str) {
+        for line in hint.lines() {
+            match line.find("SELECT ").filter(|&at| line.ends_with(';') && line.len() > WIDTH - indent && at > 0) {
+                Some(at) => {
+                    self.wrapped(indent, line[..at].trim_end());
+                    self.sql(indent + 2, &line[at..]);
+                }
+                None if line.ends_with(';') => self.sql(indent, line),
+                None => self.wrapped(indent, line),
+            }
+        }
+    }
+
+    fn changes(&mut self) {
+        let mut changes: Vec<String> = Vec::new();
+        for key in &self.plan.keys {
+            if let KeyFate::Widened { column } = key.fate {
+                let table = self.graph.table(key.table);
+                let index = &table.indexes[key.index];
+                let keys =
+                    index.columns.iter().filter(|c| c.key && c.column.as_deref() != Some(&table.columns[column].name));
+                let columns: Vec<&str> = keys.map(|c| c.text.as_str()).collect();
+                changes.push(format!(
+                    "{} {} {}: unique per {} from now on, ({}, {})",
+                    table.name,
+                    ObjectType::of_index(index).as_str(),
+                    quote_identifier(&index.name),
+                    quote_identifier(&table.columns[column].name),
+                    quote_identifier(&table.columns[column].name),
+                    columns.join(", ")
+                ));
+            }
+        }
+        for planned in &self.plan.foreign_keys {
+            if let ForeignKeyFate::Widened { columns, .. } = &planned.fate {
+                let edge = &self.graph.edges[planned.edge];
+                let side = |table: TableId, pick: fn(&(usize, usize)) -> usize| {
+                    quote_identifiers(columns.iter().map(|c| self.graph.column(table, pick(c)).name.as_str()))
+                };
+                changes.push(format!(
+                    "{} foreign key {}: ({}) references {} ({})",
+                    self.graph.table(edge.referencing).name,
+                    quote_identifier(&self.graph.foreign_key(edge).name),
+                    side(edge.referencing, |c| c.0),
+                    self.graph.table(edge.referenced).name,
+                    side(edge.referenced, |c| c.1),
+                ));
+            }
+        }
+        if changes.is_empty() {
+            return;
+        }
+        self.section("Changed");
+        for change in changes.iter().take(CHANGES_SHOWN) {
+            self.wrapped(2, change);
+        }
+        if changes.len() > CHANGES_SHOWN {
+            let rest = (changes.len() - CHANGES_SHOWN) as i64;
+            self.line(format!("  and {} more: see the script", thousands(rest)));
+        }
+    }
+
+    /// Findings that a person must act on before the script runs: what it does not deal with itself.
+    fn to_fix(&self) -> Vec<&Finding> {
+        self.plan.findings.iter().filter(|f| !self.is_handled(f) && must_be_fixed(f)).collect()
+    }
+
+    /// Whether the script deals with it, or the sections on losses and changes already told of it.
+    fn is_handled(&self, finding: &Finding) -> bool {
+        let told = matches!(
+            finding.object_type,
+            ObjectType::PrimaryKey
+                | ObjectType::Unique
+                | ObjectType::UniqueIndex
+                | ObjectType::Exclusion
+                | ObjectType::ForeignKey
+                | ObjectType::Trigger
+                | ObjectType::Policy
+        );
+        told && (finding.effect == Effect::Blocked || self.is_lost(finding))
+    }
+
+    fn is_lost(&self, finding: &Finding) -> bool {
+        let foreign_key = |f: &crate::plan::PlannedForeignKey| {
+            let edge = &self.graph.edges[f.edge];
+            matches!(f.fate, ForeignKeyFate::Lost { code } if code == finding.code)
+                && self.graph.foreign_key(edge).name == finding.object_name
+                && self.graph.table(edge.referencing).name == finding.relation
+        };
+        let key = |k: &crate::plan::PlannedKey| {
+            let table = self.graph.table(k.table);
+            k.fate != KeyFate::Kept
+                && table.name == finding.relation
+                && table.indexes[k.index].name == finding.object_name
+                && finding.effect == Effect::Silent
+        };
+        match finding.object_type {
+            ObjectType::ForeignKey => self.plan.foreign_keys.iter().any(foreign_key),
+            _ => self.plan.keys.iter().any(key),
+        }
+    }
+
+    fn issues(&mut self) {
+        let fix: Vec<Finding> = self.to_fix().into_iter().cloned().collect();
+        let rest = self.plan.findings.iter().filter(|f| !self.is_handled(f) && !must_be_fixed(f));
+        let (know, good): (Vec<Finding>, Vec<Finding>) = rest.cloned().partition(|f| f.level != Level::Info);
+        self.issue_section("Fix first", fix);
+        self.issue_section("Know before you run it", know);
+        self.issue_section("Good to know", good);
+    }
+
+    fn issue_section(&mut self, heading: &str, findings: Vec<Finding>) {
+        if findings.is_empty() {
+            return;
+        }
+        self.section(heading);
+        let mut by_code: BTreeMap<(Level, &'static str), Vec<&Finding>> = BTreeMap::new();
+        for finding in &findings {
+            by_code.entry((finding.level, finding.code)).or_default().push(finding);
+        }
+        for ((_, code), findings) in by_code {
+            let shown = if findings.len() > OBJECTS_SHOWN + 1 { OBJECTS_SHOWN } else { findings.len() };
+            for finding in &findings[..shown] {
+                self.issue(finding);
+            }
+            if findings.len() > shown {
+                self.line(format!(
+                    "     {} of {code}: SELECT * FROM advisor.plan_issues() WHERE code = {};",
+                    count(findings.len() - shown, "more object"),
+                    quote_literal(code)
+                ));
+            }
+        }
+    }
+
+    fn issue(&mut self, finding: &Finding) {
+        self.issues += 1;
+        let object = match finding.object_type {
+            ObjectType::Table => finding.relation.to_string(),
+            ObjectType::Column => format!("{}.{}", finding.relation, quote_identifier(&finding.object_name)),
+            kind => format!("{} {} {}", finding.relation, kind.as_str(), quote_identifier(&finding.object_name)),
+        };
+        let number = self.issues;
+        self.wrapped(
+            2,
+            &format!(
+                "{number}  {} {} {}: {object}: {}",
+                finding.level.as_str(),
+                finding.code,
+                finding.name,
+                finding.message
+            ),
+        );
+        if let Some(detail) = &finding.detail {
+            self.wrapped(7, detail);
+        }
+        match (&finding.fix_sql, &finding.hint) {
+            (Some(fix), _) => self.sql(7, fix),
+            (None, Some(hint)) => self.hint(7, hint),
+            (None, None) => {}
+        }
+    }
+
+    fn not_seen(&mut self) {
+        if self.graph.schema.unseen.is_empty() {
+            return;
+        }
+        self.section("Not seen");
+        for sentence in &self.graph.schema.unseen {
+            self.wrapped(2, sentence);
+        }
+    }
+
+    fn next(&mut self) {
+        self.section("Next");
+        let database = shell_word(&self.graph.schema.database);
+        let script = format!(
+            "  the script   psql -XAt -d {database} -c \"SELECT advisor.plan_distribution(format => 'sql')\" > migrate.sql"
+        );
+        self.line(script);
+        self.line("  every issue  SELECT * FROM advisor.plan_issues();");
+        let example = self.plan.tables.first().map(|t| self.graph.table(t.table).name.to_string()).unwrap_or_default();
+        let overrides = serde_json::json!({ example: { "role": "reference" } }).to_string();
+        self.line(format!(
+            "  another way  SELECT advisor.plan_distribution(overrides => {});",
+            quote_literal(&overrides)
+        ));
+    }
+}
+
+fn must_be_fixed(finding: &Finding) -> bool {
+    finding.level == Level::Error || finding.effect == Effect::Blocked || finding.effect == Effect::Data
+}
+
+fn how_sure(search: &SearchOutcome) -> String {
+    match (search.proven, search.layouts) {
+        (true, 1) => "The only layout left by the overrides.".to_owned(),
+        (true, n) if n < 1_000_000_000 => format!("Best of {} layouts (proven).", thousands(n as i64)),
+        (true, _) => "Best of all layouts (proven).".to_owned(),
+        (false, _) => format!("Not proven best: the search ended after {} steps.", thousands(search.steps as i64)),
+    }
+}
+
+/// `41 of 44 foreign keys (9 widened, 3 lost)`
+fn tally(all: usize, lost: usize, widened: usize, what: &str) -> String {
+    let mut notes = Vec::new();
+    if widened > 0 {
+        notes.push(format!("{} widened", thousands(widened as i64)));
+    }
+    if lost > 0 {
+        notes.push(format!("{} lost", thousands(lost as i64)));
+    }
+    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
+    format!("{} of {}{notes}", thousands((all - lost) as i64), count(all, what))
+}
+
+fn has(number: usize, one: &str) -> String {
+    format!("{} {}", count(number, one), if number == 1 { "was" } else { "were" })
+}
+
+fn has_are(number: usize, one: &str) -> String {
+    format!("{} {}", count(number, one), if number == 1 { "is" } else { "are" })
+}
+
+/// A word for a POSIX shell.
+fn shell_word(text: &str) -> String {
+    let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}

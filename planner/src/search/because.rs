@@ -1,0 +1,145 @@
+//! One sentence for each table's role, with evidence that a person can check.
+
+use super::classes::ColumnClasses;
+use super::cost::{CostModel, DATABASE};
+use crate::graph::{Edge, Graph, TableId};
+use crate::identifier::quote_identifier;
+use crate::layout::{Layout, Placement};
+use crate::plan::{ForeignKeyFate, foreign_key_fate};
+use crate::report::number::percent;
+use crate::schema::TableKind;
+
+/// Why the table has its role.
+pub fn because(
+    layout: &Layout<'_>,
+    classes: &ColumnClasses,
+    model: &CostModel<'_, '_>,
+    table: TableId,
+    overridden: bool,
+) -> String {
+    let graph = layout.graph;
+    if overridden {
+        return "overridden".to_owned();
+    }
+    let share = || {
+        if model.sizes_guessed {
+            String::new()
+        } else {
+            format!("{} of the data", percent(model.load(table), DATABASE))
+        }
+    };
+    match layout.placement(table) {
+        Placement::Distributed { column, group } => {
+            let name = quote_identifier(&graph.column(table, column).name);
+            let kept = |edge: &&Edge| kept(layout, edge);
+            let partner = graph.outgoing(table).filter(kept).find(|e| {
+                e.referenced != table
+                    && e.columns.iter().any(|&(from, _)| from == column)
+                    && layout.placement(e.referenced).group() == Some(group)
+            });
+            if let Some(edge) = partner {
+                let referenced = &graph.table(edge.referenced).name;
+                return sentence(&[
+                    share(),
+                    format!("references {referenced} on {name}: together their rows stay on one node"),
+                ]);
+            }
+            let followers: Vec<TableId> = layout.members(group).into_iter().filter(|&t| t != table).collect();
+            if classes.is_inferred(table, column) && !followers.is_empty() {
+                return sentence(&[
+                    share(),
+                    format!(
+                        "shares {name} with {}, inferred from the name: no foreign key says so",
+                        names(graph, &followers)
+                    ),
+                ]);
+            }
+            let referenced_by = graph
+                .incoming(table)
+                .filter(kept)
+                .filter(|e| layout.placement(e.referencing).group() == Some(group))
+                .map(|e| graph.root(e.referencing));
+            let mut referenced_by: Vec<TableId> = referenced_by.filter(|&t| t != table).collect();
+            referenced_by.sort_unstable();
+            referenced_by.dedup();
+            if !referenced_by.is_empty() {
+                return sentence(&[
+                    share(),
+                    format!("{name} is what {} it by", verb(graph, &referenced_by, "references", "reference")),
+                ]);
+            }
+            if followers.is_empty() {
+                return sentence(&[share(), format!("nothing else shares its {name}: a group of its own")]);
+            }
+            sentence(&[share(), format!("shares {name} with {}", names(graph, &followers))])
+        }
+        Placement::Reference => {
+            let users: Vec<&Edge> =
+                graph.incoming(table).filter(|e| !layout.is_local(e.referencing) && e.referencing != table).collect();
+            let Some(edge) = users.iter().find(|e| layout.is_distributed(e.referencing)).or(users.first()) else {
+                return sentence(&[share(), "a copy on every node".into()]);
+            };
+            let columns = edge.columns.iter().map(|&(from, _)| graph.column(edge.referencing, from).name.as_str());
+            let columns = crate::identifier::quote_identifiers(columns);
+            let from = graph.root(edge.referencing);
+            let many = match users.len() {
+                1 => String::new(),
+                n => format!(" (and {} more foreign keys)", n - 1),
+            };
+            let why = if layout.is_distributed(edge.referencing) {
+                format!(
+                    "{} references it on {columns}{many}, which is not its distribution column: a copy on every node keeps \
+                     that foreign key",
+                    graph.table(from).name
+                )
+            } else {
+                format!(
+                    "the reference table {} references it on {columns}{many}, and reference tables can only reference \
+                     reference tables",
+                    graph.table(from).name
+                )
+            };
+            sentence(&[share(), why])
+        }
+        Placement::Local => local(layout, table, share()),
+    }
+}
+
+fn local(layout: &Layout<'_>, table: TableId, share: String) -> String {
+    let graph = layout.graph;
+    let t = graph.table(table);
+    let why = if t.kind == TableKind::Foreign {
+        "a foreign table cannot be distributed".to_owned()
+    } else if graph.is_in_inheritance(table) {
+        "tables with inheritance cannot be distributed".to_owned()
+    } else if graph.partitions(table).iter().any(|&p| graph.table(p).kind == TableKind::Partitioned) {
+        "Citus does not distribute multi-level partitioned tables".to_owned()
+    } else if graph.incoming(table).chain(graph.outgoing(table)).any(|e| e.referencing != e.referenced) {
+        "distributing it would cost more foreign keys, keys or triggers than it would spread load".to_owned()
+    } else {
+        "no foreign key connects it with a distributed table, and it is too small to be worth spreading".to_owned()
+    };
+    sentence(&[share, why])
+}
+
+fn kept(layout: &Layout<'_>, edge: &Edge) -> bool {
+    !matches!(foreign_key_fate(layout, edge).0, ForeignKeyFate::Lost { .. })
+}
+
+/// Joins what there is to say.
+fn sentence(parts: &[String]) -> String {
+    parts.iter().filter(|p| !p.is_empty()).cloned().collect::<Vec<_>>().join("; ")
+}
+
+fn names(graph: &Graph<'_>, tables: &[TableId]) -> String {
+    match tables {
+        [one] => graph.table(*one).name.to_string(),
+        [one, two] => format!("{} and {}", graph.table(*one).name, graph.table(*two).name),
+        [one, rest @ ..] => format!("{} and {} more tables", graph.table(*one).name, rest.len()),
+        [] => String::new(),
+    }
+}
+
+fn verb(graph: &Graph<'_>, tables: &[TableId], one: &str, many: &str) -> String {
+    format!("{} {}", names(graph, tables), if tables.len() == 1 { one } else { many })
+}

@@ -1,0 +1,306 @@
+//! Which columns hold the same thing: columns that a foreign key equates, and, where no foreign key speaks, columns
+//! whose name and type say so. Two tables distributed on columns of one class can be colocated and joined on a node.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::graph::{ColumnId, Graph, TableId};
+use crate::schema::{Column, ConstraintKind, Table};
+
+/// Position in [`ColumnClasses::classes`].
+pub type ClassId = usize;
+
+/// A set of columns of one type that hold the same thing.
+#[derive(Clone, Debug)]
+pub struct Class {
+    /// Sorted by table, then column; of planned tables only.
+    pub members: Vec<(TableId, ColumnId)>,
+    /// The table whose key the class is about, with that column: `payment_users.user_id`.
+    pub entity: Option<(TableId, ColumnId)>,
+    /// What people call it: a column name that is not just `id`.
+    pub label: String,
+    /// Place of the entity's name among the usual tenants; 0 is best, [`NAMELESS`] means none of them.
+    pub name_rank: usize,
+}
+
+/// Names of the usual tenants, best first: what decides between candidates that structure and sizes cannot tell apart.
+const TENANT_NAMES: [&[&str]; 5] = [
+    &["tenant"],
+    &["customer"],
+    &["account"],
+    &["organization", "organisation", "org", "company", "workspace"],
+    &["user"],
+];
+
+/// Rank of a class whose name is none of the usual tenants.
+pub const NAMELESS: usize = TENANT_NAMES.len();
+
+/// The classes of a schema.
+pub struct ColumnClasses {
+    pub classes: Vec<Class>,
+    class_of: HashMap<(TableId, ColumnId), ClassId>,
+    inferred: BTreeSet<(TableId, ColumnId)>,
+}
+
+impl ColumnClasses {
+    pub fn new(graph: &Graph<'_>) -> Self {
+        let mut sets = UnionFind::new(graph);
+        let mut declared = BTreeSet::new();
+        for edge in &graph.edges {
+            for &(from, to) in &edge.columns {
+                let ends = (at_root(graph, edge.referencing, from), at_root(graph, edge.referenced, to));
+                let (Some(from), Some(to)) = ends else { continue };
+                declared.extend([from, to]);
+                if same_type(column(graph, from), column(graph, to)) {
+                    sets.union(from, to);
+                }
+            }
+        }
+        let inferred = infer(graph, &declared, &mut sets);
+        let mut members: BTreeMap<usize, Vec<(TableId, ColumnId)>> = BTreeMap::new();
+        for table in graph.planned_tables() {
+            for column in 0..graph.table(table).columns.len() {
+                members.entry(sets.find((table, column))).or_default().push((table, column));
+            }
+        }
+        let classes: Vec<Class> = members.into_values().map(|members| describe(graph, members)).collect();
+        let class_of = classes.iter().enumerate().flat_map(|(i, c)| c.members.iter().map(move |&m| (m, i))).collect();
+        ColumnClasses { classes, class_of, inferred }
+    }
+
+    pub fn class(&self, table: TableId, column: ColumnId) -> ClassId {
+        self.class_of[&(table, column)]
+    }
+
+    /// Whether only its name puts the column into its class.
+    pub fn is_inferred(&self, table: TableId, column: ColumnId) -> bool {
+        self.inferred.contains(&(table, column))
+    }
+}
+
+fn column<'a>(graph: &Graph<'a>, at: (TableId, ColumnId)) -> &'a Column {
+    graph.column(at.0, at.1)
+}
+
+/// The column of the partitioned table that a partition's column belongs to.
+fn at_root(graph: &Graph<'_>, table: TableId, column: ColumnId) -> Option<(TableId, ColumnId)> {
+    let root = graph.root(table);
+    if root == table {
+        return Some((table, column));
+    }
+    Some((root, graph.find_column(root, &graph.column(table, column).name)?))
+}
+
+/// Whether Citus would let both columns share a colocation group: equal type (not modifier) and collation.
+pub fn same_type(a: &Column, b: &Column) -> bool {
+    a.data_type == b.data_type && a.collation == b.collation
+}
+
+/// Joins columns without a foreign key to a class by name: the class of declared columns of that name, the key of the
+/// table of that name (`shop_id` to `shops.id`), or other columns of that name. Returns what was joined.
+fn infer(
+    graph: &Graph<'_>,
+    declared: &BTreeSet<(TableId, ColumnId)>,
+    sets: &mut UnionFind,
+) -> BTreeSet<(TableId, ColumnId)> {
+    let mut by_name: BTreeMap<&str, Vec<(TableId, ColumnId)>> = BTreeMap::new();
+    for table in graph.planned_tables() {
+        let prefix = column_prefix(graph.table(table));
+        for (position, column) in graph.table(table).columns.iter().enumerate() {
+            let name = column.name.strip_prefix(prefix).unwrap_or(&column.name);
+            if names_an_entity(name) {
+                by_name.entry(name).or_default().push((table, position));
+            }
+        }
+    }
+    let mut inferred = BTreeSet::new();
+    for (name, columns) in by_name {
+        let entity = tables_named_by(graph, name);
+        for &at in columns.iter().filter(|at| !declared.contains(at)) {
+            let fits =
+                |other: &(TableId, ColumnId)| *other != at && same_type(column(graph, *other), column(graph, at));
+            let schema = &graph.table(at.0).name.schema;
+            let nearby = |other: &&(TableId, ColumnId)| graph.table(other.0).name.schema == *schema;
+            let anchors: Vec<_> =
+                columns.iter().filter(|c| declared.contains(c)).chain(&entity).filter(|c| fits(c)).copied().collect();
+            let close: Vec<_> = anchors.iter().filter(nearby).copied().collect();
+            let anchors = if close.is_empty() { anchors } else { close };
+            // Columns of one name that lead to different things say nothing.
+            let found: BTreeSet<usize> = anchors.iter().map(|&a| sets.find(a)).collect();
+            let target = match found.len() {
+                // Two keys of the same name are two things (customer_demographics, household_demographics).
+                0 => columns
+                    .iter()
+                    .filter(|c| !declared.contains(c) && !(is_key(graph, at) && is_key(graph, **c)))
+                    .filter(|c| fits(c))
+                    .find(nearby)
+                    .copied(),
+                1 => anchors.first().copied(),
+                _ => None,
+            };
+            if let Some(target) = target {
+                sets.union(at, target);
+                inferred.insert(at);
+            }
+        }
+    }
+    inferred
+}
+
+/// The prefix that every column of a table has in front of its name proper, as in `ss_item_sk`, `ss_store_sk` of
+/// `store_sales`; empty where there is none.
+fn column_prefix(table: &Table) -> &str {
+    let Some(first) = table.columns.first() else { return "" };
+    let Some(length) = first.name.find('_').map(|at| at + 1) else { return "" };
+    let prefix = &first.name[..length];
+    let all = table.columns.len() > 2 && table.columns.iter().all(|c| c.name.starts_with(prefix));
+    if all { prefix } else { "" }
+}
+
+/// Whether a column name says of which entity it is the key: `user_id`, `user_uuid`, `userId`, not plain `id`.
+fn names_an_entity(name: &str) -> bool {
+    entity_of(name).is_some_and(|e| !e.is_empty())
+}
+
+/// `user` of `user_id`, `userId`, `user_uuid`, `user_key`.
+fn entity_of(name: &str) -> Option<String> {
+    let lower = name.to_lowercase();
+    for suffix in ["_id", "_uuid", "_key", "_sk"] {
+        if let Some(stem) = lower.strip_suffix(suffix) {
+            return Some(stem.to_owned());
+        }
+    }
+    (name.ends_with("Id") || name.ends_with("ID")).then(|| lower[..lower.len() - 2].to_owned())
+}
+
+/// Single-column keys of tables that a column name points at.
+fn tables_named_by(graph: &Graph<'_>, name: &str) -> Vec<(TableId, ColumnId)> {
+    let Some(stem) = entity_of(name) else { return Vec::new() };
+    let is_named = |table: &str| {
+        let table = table.to_lowercase();
+        singular(&table) == stem || table == stem
+    };
+    graph
+        .planned_tables()
+        .filter(|&t| is_named(&graph.table(t).name.name))
+        .filter_map(|t| Some((t, single_column_key(graph, t)?)))
+        .collect()
+}
+
+/// The column of a one-column primary key.
+pub fn single_column_key(graph: &Graph<'_>, table: TableId) -> Option<ColumnId> {
+    let is_primary = |kind| kind == ConstraintKind::PrimaryKey;
+    let index =
+        graph.table(table).indexes.iter().find(|i| i.constraint.as_ref().is_some_and(|c| is_primary(c.kind)))?;
+    let mut keys = index.columns.iter().filter(|c| c.key);
+    let only = keys.next()?;
+    if keys.next().is_some() { None } else { graph.find_column(table, only.column.as_deref()?) }
+}
+
+fn is_key(graph: &Graph<'_>, at: (TableId, ColumnId)) -> bool {
+    single_column_key(graph, at.0) == Some(at.1)
+}
+
+/// The English singular, as far as table names need it.
+pub fn singular(name: &str) -> String {
+    match name {
+        n if n.ends_with("ies") && n.len() > 4 => format!("{}y", &n[..n.len() - 3]),
+        n if ["sses", "xes", "ches", "shes"].iter().any(|e| n.ends_with(e)) => n[..n.len() - 2].to_owned(),
+        n if n.ends_with('s') && !n.ends_with("ss") && n.len() > 2 => n[..n.len() - 1].to_owned(),
+        n => n.to_owned(),
+    }
+}
+
+fn describe(graph: &Graph<'_>, members: Vec<(TableId, ColumnId)>) -> Class {
+    let incoming =
+        |at: &(TableId, ColumnId)| graph.incoming(at.0).filter(|e| e.columns.iter().any(|&(_, to)| to == at.1)).count();
+    let entity = members
+        .iter()
+        .filter(|&&m| is_key(graph, m) && (incoming(&m) > 0 || members.len() > 1))
+        .max_by_key(|m| (incoming(m), std::cmp::Reverse(**m)))
+        .copied();
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    for &(table, column) in &members {
+        let t = graph.table(table);
+        let name = &t.columns[column].name;
+        *names.entry(name.strip_prefix(column_prefix(t)).unwrap_or(name)).or_default() += 1;
+    }
+    let telling = names
+        .iter()
+        .filter(|(n, _)| !n.eq_ignore_ascii_case("id"))
+        .max_by_key(|&(n, count)| (*count, std::cmp::Reverse(n.len()), std::cmp::Reverse(*n)));
+    let label = match (telling, entity.or(members.first().copied())) {
+        (Some((name, _)), _) => (*name).to_owned(),
+        (None, Some((table, _))) => format!("{}_id", singular(&graph.table(table).name.name)),
+        (None, None) => "id".to_owned(),
+    };
+    let name_rank = entity
+        .map(|(table, _)| rank(&graph.table(table).name.name))
+        .into_iter()
+        .chain([rank(&label)])
+        .min()
+        .unwrap_or(NAMELESS);
+    Class { members, entity, label, name_rank }
+}
+
+/// Place of a name among the usual tenants: by its last words, so that `payment_users` is a user and `user_settings` not.
+fn rank(name: &str) -> usize {
+    let stem = entity_of(name).unwrap_or_else(|| name.to_lowercase());
+    let last = stem.rsplit(['_', '-', ' ', '.']).next().unwrap_or_default();
+    let word = singular(last);
+    TENANT_NAMES.iter().position(|names| names.contains(&word.as_str()) || names.contains(&last)).unwrap_or(NAMELESS)
+}
+
+/// Disjoint sets over all columns of a schema.
+struct UnionFind {
+    offsets: Vec<usize>,
+    parents: Vec<usize>,
+}
+
+impl UnionFind {
+    fn new(graph: &Graph<'_>) -> Self {
+        let mut offsets = Vec::new();
+        let mut total = 0;
+        for table in graph.tables() {
+            offsets.push(total);
+            total += graph.table(table).columns.len();
+        }
+        UnionFind { offsets, parents: (0..total).collect() }
+    }
+
+    fn find(&mut self, at: (TableId, ColumnId)) -> usize {
+        let mut node = self.offsets[at.0.0] + at.1;
+        while self.parents[node] != node {
+            self.parents[node] = self.parents[self.parents[node]];
+            node = self.parents[node];
+        }
+        node
+    }
+
+    /// The smaller position becomes the representative, so that the order of unions does not matter.
+    fn union(&mut self, a: (TableId, ColumnId), b: (TableId, ColumnId)) {
+        let (a, b) = (self.find(a), self.find(b));
+        self.parents[a.max(b)] = a.min(b);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_rank_by_what_they_are_of() {
+        assert_eq!(rank("tenant_id"), 0);
+        assert_eq!(rank("payment_users"), 4);
+        assert_eq!(rank("userId"), 4);
+        assert_eq!(rank("companies"), 3);
+        assert_eq!(rank("user_settings"), NAMELESS);
+        assert_eq!(rank("merchant_id"), NAMELESS);
+    }
+
+    #[test]
+    fn singulars() {
+        for (plural, one) in [("users", "user"), ("companies", "company"), ("boxes", "box"), ("address", "address")] {
+            assert_eq!(singular(plural), one);
+        }
+    }
+}
