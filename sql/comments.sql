@@ -1,4 +1,17 @@
-COMMENT ON FUNCTION advisor.schema_model(name[]) IS 'all that the planner knows of this database, for bug reports and replay';
+COMMENT ON FUNCTION advisor.plan_distribution(name[], jsonb, text) IS
+  'plans the distribution of this database over Citus and reports it: text, json or sql';
+COMMENT ON FUNCTION advisor.plan_tables(name[], jsonb) IS
+  'the plan as one row a table: role, distribution column, colocation group, why';
+COMMENT ON FUNCTION advisor.plan_issues(name[], jsonb) IS
+  'what Citus objects to under the plan, and what the plan costs';
+COMMENT ON FUNCTION advisor.migration_steps(name[], jsonb) IS
+  'the plan as ordered statements: SELECT statement FROM advisor.migration_steps() ORDER BY step \gexec';
+COMMENT ON FUNCTION advisor.check_distribution(jsonb) IS
+  'everything that Citus objects to under a distribution of your own; a table not named is local';
+COMMENT ON FUNCTION advisor.schema_model(name[]) IS
+  'all that the planner knows of this database, for bug reports and replay';
 COMMENT ON FUNCTION advisor._rules() IS 'the rows of advisor.rules';
 COMMENT ON VIEW advisor.rules IS 'every objection that Citus can have to a distribution, with its remedy';
+COMMENT ON SCHEMA advisor IS 'plans how to distribute this database over Citus';
+
 GRANT USAGE ON SCHEMA advisor TO PUBLIC;

@@ -1,11 +1,18 @@
 //! The SQL functions of the planner: arguments in, rows out.
 
-use citus_planner::rules::RULES;
+use citus_planner::assignment::Assignment;
+use citus_planner::error::{Error, ErrorKind};
+use citus_planner::graph::Graph;
+use citus_planner::layout::Layout;
+use citus_planner::plan::Plan;
+use citus_planner::report::{self, Format};
+use citus_planner::rules::{self, Finding, RULES};
+use citus_planner::{Request, migration};
 use pgrx::prelude::*;
 
 use crate::catalog;
-use crate::error::{Result, internal, null_not_allowed};
-use crate::pg::values::{Jsonb, Names, Text};
+use crate::error::{Result, internal, null_not_allowed, report as refuse};
+use crate::pg::values::{Jsonb, Name, Names, Text};
 
 #[pg_extern(stable, parallel_restricted)]
 fn schema_model(schemas: default!(Option<Names>, "NULL")) -> Result<Jsonb> {
@@ -13,8 +20,153 @@ fn schema_model(schemas: default!(Option<Names>, "NULL")) -> Result<Jsonb> {
     Ok(Jsonb(serde_json::to_string(&schema).map_err(internal)?))
 }
 
+#[pg_extern(stable, parallel_restricted)]
+fn plan_distribution(
+    schemas: default!(Option<Names>, "NULL"),
+    overrides: default!(Option<Jsonb>, "'{}'"),
+    format: default!(Option<Text>, "'text'"),
+) -> Result<SetOfIterator<'static, Text>> {
+    let format = Format::parse(format.as_ref().map_or("text", |f| &f.0)).map_err(refuse)?;
+    let lines = with_plan(schemas, overrides, |plan| report::render(plan, format))?;
+    Ok(SetOfIterator::new(lines.into_iter().map(Text)))
+}
+
+#[pg_extern(stable, parallel_restricted)]
+#[allow(clippy::type_complexity, reason = "the columns of the contract")]
+fn plan_tables(
+    schemas: default!(Option<Names>, "NULL"),
+    overrides: default!(Option<Jsonb>, "'{}'"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(relation, Text),
+            name!(role, Text),
+            name!(distribution_column, Option<Name>),
+            name!(colocation_group, Option<Text>),
+            name!(rows, Option<i64>),
+            name!(bytes, Option<i64>),
+            name!(because, Text),
+        ),
+    >,
+> {
+    let rows: Vec<_> = with_plan(schemas, overrides, |plan| {
+        let layout = &plan.layout;
+        let row = |t: &citus_planner::plan::PlannedTable| {
+            let placement = layout.placement(t.table);
+            (
+                Text(plan.graph().table(t.table).name.to_string()),
+                Text(placement.role().as_str().to_owned()),
+                layout.distribution_column_name(t.table).map(|c| Name(c.to_owned())),
+                placement.group().map(|g| Text(layout.groups[g].clone())),
+                t.rows,
+                t.bytes,
+                Text(t.because.clone()),
+            )
+        };
+        plan.tables.iter().map(row).collect()
+    })?;
+    Ok(TableIterator::new(rows))
+}
+
+#[pg_extern(stable, parallel_restricted)]
+#[allow(clippy::type_complexity, reason = "the columns of the contract")]
+fn plan_issues(
+    schemas: default!(Option<Names>, "NULL"),
+    overrides: default!(Option<Jsonb>, "'{}'"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(code, Text),
+            name!(name, Text),
+            name!(level, Text),
+            name!(effect, Text),
+            name!(relation, Text),
+            name!(object_type, Text),
+            name!(object_name, Text),
+            name!(message, Text),
+            name!(detail, Option<Text>),
+            name!(hint, Option<Text>),
+            name!(fix_sql, Option<Text>),
+            name!(fingerprint, Text),
+        ),
+    >,
+> {
+    let findings = with_plan(schemas, overrides, |plan| plan.findings.clone())?;
+    Ok(TableIterator::new(findings.into_iter().map(issue)))
+}
+
+#[pg_extern(stable, parallel_restricted)]
+#[allow(clippy::type_complexity, reason = "the columns of the contract")]
+fn check_distribution(
+    assignment: Option<Jsonb>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(code, Text),
+            name!(name, Text),
+            name!(level, Text),
+            name!(effect, Text),
+            name!(relation, Text),
+            name!(object_type, Text),
+            name!(object_name, Text),
+            name!(message, Text),
+            name!(detail, Option<Text>),
+            name!(hint, Option<Text>),
+            name!(fix_sql, Option<Text>),
+            name!(fingerprint, Text),
+        ),
+    >,
+> {
+    let Some(assignment) = assignment else {
+        return Err(null_not_allowed(
+            "assignment must not be null",
+            "Write {\"public.t\": {\"role\": \"distributed\", \"column\": \"tenant_id\"}}; a table not named is local.",
+        ));
+    };
+    let assignment = parse_assignment(&assignment, "assignment")?;
+    let search_path = catalog::search_path()?;
+    let schema = catalog::read(None)?;
+    let graph = Graph::new(&schema);
+    let layout = Layout::from_assignment(&graph, &assignment, &search_path, "assignment").map_err(refuse)?;
+    let findings = rules::judge(&layout);
+    Ok(TableIterator::new(findings.into_iter().map(issue)))
+}
+
+#[pg_extern(stable, parallel_restricted)]
+#[allow(clippy::type_complexity, reason = "the columns of the contract")]
+fn migration_steps(
+    schemas: default!(Option<Names>, "NULL"),
+    overrides: default!(Option<Jsonb>, "'{}'"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(step, i32),
+            name!(phase, Text),
+            name!(relation, Option<Text>),
+            name!(statement, Text),
+            name!(because, Text),
+        ),
+    >,
+> {
+    let steps = with_plan(schemas, overrides, migration::steps)?;
+    Ok(TableIterator::new((1..).zip(steps).map(|(number, step)| {
+        (
+            number,
+            Text(step.phase.as_str().to_owned()),
+            step.relation.map(|r| Text(r.to_string())),
+            Text(step.statement),
+            Text(step.because),
+        )
+    })))
+}
+
 /// The register of rules; `advisor.rules` shows it.
 #[pg_extern(name = "_rules", immutable, parallel_safe)]
+#[allow(clippy::type_complexity, reason = "the columns of the contract")]
 fn rules() -> TableIterator<
     'static,
     (
@@ -41,6 +193,22 @@ fn rules() -> TableIterator<
     }))
 }
 
+/// Reads the database, plans it as asked, and hands the plan to `read`.
+fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnOnce(&Plan<'_>) -> R) -> Result<R> {
+    let overrides = match overrides {
+        Some(overrides) => parse_assignment(&overrides, "overrides")?,
+        None => Assignment::default(),
+    };
+    let request = Request { schemas: schema_names(schemas)?, overrides, search_path: catalog::search_path()? };
+    let schema = catalog::read(None)?;
+    let graph = Graph::new(&schema);
+    let plan = citus_planner::plan(&graph, &request, &mut || {
+        check_for_interrupts!();
+    })
+    .map_err(refuse)?;
+    Ok(read(&plan))
+}
+
 /// The argument `schemas`: no element may be NULL.
 fn schema_names(schemas: Option<Names>) -> Result<Option<Vec<String>>> {
     let Some(Names(names)) = schemas else { return Ok(None) };
@@ -51,4 +219,34 @@ fn schema_names(schemas: Option<Names>) -> Result<Option<Vec<String>>> {
             "Leave the argument out, or make it NULL, for all schemas.",
         )),
     }
+}
+
+/// The argument `overrides` or `assignment`.
+fn parse_assignment(value: &Jsonb, argument: &str) -> Result<Assignment> {
+    let value = serde_json::from_str(&value.0).map_err(|error| {
+        // What jsonb takes and we do not: numbers beyond any float, hundreds of levels.
+        refuse(Error::new(ErrorKind::InvalidParameter, format!("{argument} cannot be read")).detail(error.to_string()))
+    })?;
+    Assignment::from_json(&value, argument).map_err(refuse)
+}
+
+fn issue(
+    finding: Finding,
+) -> (Text, Text, Text, Text, Text, Text, Text, Text, Option<Text>, Option<Text>, Option<Text>, Text) {
+    let text = |s: &str| Text(s.to_owned());
+    let fingerprint = Text(finding.fingerprint());
+    (
+        text(finding.code),
+        text(finding.name),
+        text(finding.level.as_str()),
+        text(finding.effect.as_str()),
+        Text(finding.relation.to_string()),
+        text(finding.object_type.as_str()),
+        Text(finding.object_name),
+        Text(finding.message),
+        finding.detail.map(Text),
+        finding.hint.map(Text),
+        finding.fix_sql.map(Text),
+        fingerprint,
+    )
 }

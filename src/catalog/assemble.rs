@@ -32,9 +32,8 @@ pub fn assemble(rows: Rows) -> Reading {
     tables.take_dependencies(rows.dependencies, &types);
 
     let database = rows.database.into_iter().next();
-    let (name, server_version, citus_version, extensions) = database
-        .map(|d| (d.name, d.server_version, d.citus_version, d.extensions))
-        .unwrap_or_default();
+    let (name, server_version, citus_version, extensions) =
+        database.map(|d| (d.name, d.server_version, d.citus_version, d.extensions)).unwrap_or_default();
     let mut schema = Schema {
         model_version: MODEL_VERSION,
         database: name,
@@ -90,8 +89,7 @@ fn sentence(what: &str, noun: &str, why: &str, names: &[&RelationName]) -> Optio
         more => format!(" and {more} more"),
     };
     let plural = if names.len() == 1 { "" } else { "s" };
-    (!names.is_empty())
-        .then(|| format!("{what} {} {noun}{plural} ({why}): {}{more}", names.len(), shown.join(", ")))
+    (!names.is_empty()).then(|| format!("{what} {} {noun}{plural} ({why}): {}{more}", names.len(), shown.join(", ")))
 }
 
 fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
@@ -130,8 +128,10 @@ impl Types {
     fn new(rows: Vec<rows::Type>) -> Self {
         let keys: HashMap<u32, String> = rows.iter().map(|t| (t.oid, qualified(&t.schema, &t.name))).collect();
         let key = |oid: &u32| keys.get(oid).cloned();
-        let extensions: HashMap<u32, (Option<String>, Option<u32>)> =
-            rows.iter().map(|t| (t.oid, (t.extension.clone(), t.inner.filter(|_| t.is_array || t.kind == "m")))).collect();
+        let extensions: HashMap<u32, (Option<String>, Option<u32>)> = rows
+            .iter()
+            .map(|t| (t.oid, (t.extension.clone(), t.inner.filter(|_| t.is_array || t.kind == "m"))))
+            .collect();
         // Arrays and multiranges are no members themselves: their element, their range is.
         let extension = |oid: u32| {
             let (own, of) = extensions.get(&oid)?;
@@ -249,8 +249,15 @@ impl Tables {
     }
 
     fn take_statistics(&mut self, rows: Vec<rows::ColumnStatistics>) {
+        let by_name: HashMap<RelationName, usize> =
+            self.tables.iter().enumerate().map(|(i, t)| (t.name.clone(), i)).collect();
         for row in rows {
-            let Some(table) = self.get(row.relation) else { continue };
+            let Some(&i) = by_name.get(&RelationName::new(row.schema, row.relation)) else { continue };
+            let table = &mut self.tables[i];
+            // Of a partitioned table the whole tree counts, of any other the table alone.
+            if row.inherited != (table.kind == TableKind::Partitioned) {
+                continue;
+            }
             let Some(column) = table.columns.iter_mut().find(|c| c.name == row.name) else { continue };
             column.statistics = Some(ColumnStatistics {
                 null_fraction: row.null_fraction.unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! The only reader of `pg_catalog` and `pg_dist_*`: one statement, hence one snapshot, to one model.
 //!
-//! Each file in `sql/` is a query for one kind of object; `statement` composes them. `rows` says what they return,
+//! Each `.sql` file is a query for one kind of object; `statement` composes them. `rows` says what they return,
 //! `assemble` makes the planner's model of it, `scope` limits the model to some schemas.
 
 mod assemble;

@@ -109,8 +109,11 @@ pub struct Column {
 
 #[derive(Deserialize)]
 pub struct ColumnStatistics {
-    pub relation: u32,
+    pub schema: String,
+    pub relation: String,
     pub name: String,
+    /// Of the whole tree below the table.
+    pub inherited: bool,
     pub null_fraction: Option<f64>,
     pub n_distinct: Option<f64>,
     pub average_width: i32,

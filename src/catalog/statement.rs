@@ -4,27 +4,27 @@ use crate::pg::relation;
 
 /// What each key of the result is made of.
 const QUERIES: &[(&str, &str)] = &[
-    ("database", include_str!("sql/database.sql")),
-    ("schemas", include_str!("sql/schemas.sql")),
-    ("extension_tables", include_str!("sql/extension_tables.sql")),
-    ("tables", include_str!("sql/tables.sql")),
-    ("parents", include_str!("sql/parents.sql")),
-    ("columns", include_str!("sql/columns.sql")),
-    ("column_statistics", include_str!("sql/column_statistics.sql")),
-    ("indexes", include_str!("sql/indexes.sql")),
-    ("index_columns", include_str!("sql/index_columns.sql")),
-    ("foreign_keys", include_str!("sql/foreign_keys.sql")),
-    ("checks", include_str!("sql/checks.sql")),
-    ("triggers", include_str!("sql/triggers.sql")),
-    ("rules", include_str!("sql/rules.sql")),
-    ("policies", include_str!("sql/policies.sql")),
-    ("statistics_objects", include_str!("sql/statistics_objects.sql")),
-    ("sequences", include_str!("sql/sequences.sql")),
-    ("default_sequences", include_str!("sql/default_sequences.sql")),
-    ("types", include_str!("sql/types.sql")),
-    ("dependencies", include_str!("sql/dependencies.sql")),
-    ("views", include_str!("sql/views.sql")),
-    ("publications", include_str!("sql/publications.sql")),
+    ("database", include_str!("database.sql")),
+    ("schemas", include_str!("schemas.sql")),
+    ("extension_tables", include_str!("extension_tables.sql")),
+    ("tables", include_str!("tables.sql")),
+    ("parents", include_str!("parents.sql")),
+    ("columns", include_str!("columns.sql")),
+    ("column_statistics", include_str!("column_statistics.sql")),
+    ("indexes", include_str!("indexes.sql")),
+    ("index_columns", include_str!("index_columns.sql")),
+    ("foreign_keys", include_str!("foreign_keys.sql")),
+    ("checks", include_str!("checks.sql")),
+    ("triggers", include_str!("triggers.sql")),
+    ("rules", include_str!("rules.sql")),
+    ("policies", include_str!("policies.sql")),
+    ("statistics_objects", include_str!("statistics_objects.sql")),
+    ("sequences", include_str!("sequences.sql")),
+    ("default_sequences", include_str!("default_sequences.sql")),
+    ("types", include_str!("types.sql")),
+    ("dependencies", include_str!("dependencies.sql")),
+    ("views", include_str!("views.sql")),
+    ("publications", include_str!("publications.sql")),
 ];
 
 /// What newer servers have and older ones lack: a placeholder in the queries, and what it stands for.
@@ -39,10 +39,10 @@ pub fn compose() -> String {
     let citus = relation::extension_exists(c"citus")
         && relation::catalog_exists(c"pg_dist_partition")
         && relation::catalog_exists(c"pg_dist_shard");
-    let is_shard = if citus { include_str!("sql/is_shard.sql") } else { "false" };
+    let is_shard = if citus { include_str!("is_shard.sql") } else { "false" };
     let mut queries = QUERIES.to_vec();
     if citus {
-        queries.push(("citus_tables", include_str!("sql/citus_tables.sql")));
+        queries.push(("citus_tables", include_str!("citus_tables.sql")));
     }
     let parts: Vec<String> = queries
         .iter()
@@ -50,7 +50,7 @@ pub fn compose() -> String {
         .collect();
     let statement = format!(
         "WITH relation AS MATERIALIZED (\n{}) SELECT convert_to(json_build_object({})::text, 'UTF8')",
-        include_str!("sql/relations.sql").replace("/*is_shard*/", &format!("\n{is_shard}\n")),
+        include_str!("relations.sql").replace("/*is_shard*/", &format!("\n{is_shard}\n")),
         parts.join(",\n"),
     );
     DIALECT.iter().fold(statement, |statement, (placeholder, expression)| statement.replace(placeholder, expression))

@@ -154,3 +154,4 @@ argument!(Jsonb);
 argument!(Names);
 result!(Text);
 result!(Jsonb);
+result!(Name);

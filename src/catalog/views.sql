@@ -1,17 +1,22 @@
 SELECT n.nspname AS schema, v.relname AS name, v.relkind = 'm' AS materialized,
   CASE WHEN v.relkind = 'm' THEN pg_total_relation_size(v.oid) END AS bytes,
-  ARRAY(
-    SELECT DISTINCT jsonb_build_object('schema', tn.nspname, 'name', t.relname)
+  coalesce(r.reads, '[]') AS reads
+FROM pg_catalog.pg_class v
+JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
+LEFT JOIN (
+  SELECT read.view, json_agg(json_build_object('schema', read.schema, 'name', read.name)) AS reads
+  FROM (
+    SELECT DISTINCT w.ev_class AS view, tn.nspname AS schema, t.relname AS name
     FROM pg_catalog.pg_rewrite w
     JOIN pg_catalog.pg_depend d
       ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
-      AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> v.oid AND d.deptype = 'n'
+      AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> w.ev_class AND d.deptype = 'n'
     JOIN pg_catalog.pg_class t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p', 'f', 'v', 'm')
     JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-    WHERE w.ev_class = v.oid AND tn.nspname !~ '^pg_' AND tn.nspname <> 'information_schema'
-  ) AS reads
-FROM pg_catalog.pg_class v
-JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
+    WHERE w.rulename = '_RETURN' AND tn.nspname !~ '^pg_' AND tn.nspname <> 'information_schema'
+  ) AS read
+  GROUP BY read.view
+) AS r ON r.view = v.oid
 WHERE v.relkind IN ('v', 'm')
   AND v.relpersistence <> 't'
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
