@@ -42,7 +42,8 @@ pub struct Entry {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Assignment(pub BTreeMap<String, Entry>);
 
-const FORM: &str = r#"Write {"public.t": {"role": "distributed", "column": "tenant_id"}, "public.r": {"role": "reference"}}."#;
+const FORM: &str =
+    r#"Write {"public.t": {"role": "distributed", "column": "tenant_id"}, "public.r": {"role": "reference"}}."#;
 
 impl Assignment {
     /// Reads the JSON form. `argument` names the SQL argument in messages: `overrides` or `assignment`.
@@ -60,7 +61,10 @@ impl Assignment {
 fn entry_from(table: &str, value: &Value, argument: &str) -> Result<Entry, Error> {
     let refuse = |what: String| Error::new(ErrorKind::InvalidParameter, what).hint(FORM);
     let Value::Object(fields) = value else {
-        return Err(refuse(format!("the entry for \"{table}\" in {argument} must be a JSON object, not {}", kind_of(value))));
+        return Err(refuse(format!(
+            "the entry for \"{table}\" in {argument} must be a JSON object, not {}",
+            kind_of(value)
+        )));
     };
     if let Some(unknown) = fields.keys().find(|k| !["role", "column", "group"].contains(&k.as_str())) {
         return Err(refuse(format!("unrecognized key \"{unknown}\" for \"{table}\" in {argument}"))

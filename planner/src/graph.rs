@@ -44,10 +44,8 @@ impl<'a> Graph<'a> {
     pub fn new(schema: &'a Schema) -> Self {
         let tables = &schema.tables;
         let by_name: HashMap<_, _> = tables.iter().enumerate().map(|(i, t)| (&t.name, TableId(i))).collect();
-        let columns: Vec<HashMap<_, _>> = tables
-            .iter()
-            .map(|t| t.columns.iter().enumerate().map(|(i, c)| (c.name.as_str(), i)).collect())
-            .collect();
+        let columns: Vec<HashMap<_, _>> =
+            tables.iter().map(|t| t.columns.iter().enumerate().map(|(i, c)| (c.name.as_str(), i)).collect()).collect();
         let mut partitions = vec![Vec::new(); tables.len()];
         let mut inheritance_children = vec![Vec::new(); tables.len()];
         let mut edges = Vec::new();
@@ -175,9 +173,10 @@ impl<'a> Graph<'a> {
         if let Some(rows) = self.table(table).rows.filter(|_| self.partitions(table).is_empty()) {
             return Some(rows);
         }
-        self.leaves(table).into_iter().filter_map(|t| self.table(t).rows).fold(None, |sum, rows| {
-            Some(sum.unwrap_or(0) + rows)
-        })
+        self.leaves(table)
+            .into_iter()
+            .filter_map(|t| self.table(t).rows)
+            .fold(None, |sum, rows| Some(sum.unwrap_or(0) + rows))
     }
 
     /// Bytes of all leaves; `None` where none is known.
@@ -185,9 +184,10 @@ impl<'a> Graph<'a> {
         if let Some(bytes) = self.table(table).bytes.filter(|_| self.partitions(table).is_empty()) {
             return Some(bytes);
         }
-        self.leaves(table).into_iter().filter_map(|t| self.table(t).bytes).fold(None, |sum, bytes| {
-            Some(sum.unwrap_or(0) + bytes)
-        })
+        self.leaves(table)
+            .into_iter()
+            .filter_map(|t| self.table(t).bytes)
+            .fold(None, |sum, bytes| Some(sum.unwrap_or(0) + bytes))
     }
 
     pub fn data_type(&self, key: &str) -> Option<&'a DataType> {

@@ -63,9 +63,15 @@ pub enum Target {
     /// A table whose distribution column does not exist, or is a system column.
     MissingColumn(TableId),
     /// Something that is no table; `kind` as in `view`, `materialized view`, `sequence`.
-    Other { name: RelationName, kind: &'static str },
+    Other {
+        name: RelationName,
+        kind: &'static str,
+    },
     /// A table of an extension, which the model leaves out.
-    ExtensionTable { name: RelationName, extension: String },
+    ExtensionTable {
+        name: RelationName,
+        extension: String,
+    },
 }
 
 /// A role for every table of a [`Graph`].
@@ -227,12 +233,7 @@ fn same_relation(a: &Target, b: &Target) -> bool {
     }
 }
 
-fn resolve_name(
-    graph: &Graph<'_>,
-    written: &str,
-    search_path: &[String],
-    argument: &str,
-) -> Result<Target, Error> {
+fn resolve_name(graph: &Graph<'_>, written: &str, search_path: &[String], argument: &str) -> Result<Target, Error> {
     let Some((schema, name)) = parse_qualified_name(written) else {
         return Err(Error::new(
             ErrorKind::InvalidParameter,
@@ -256,8 +257,7 @@ fn resolve_name(
         )
         .hint(schemas_hint(graph, &schema)));
     }
-    let error =
-        Error::new(ErrorKind::UndefinedTable, format!("relation \"{written}\" in {argument} does not exist"));
+    let error = Error::new(ErrorKind::UndefinedTable, format!("relation \"{written}\" in {argument} does not exist"));
     Err(match similar_table(graph, &name) {
         Some(similar) => error.hint(format!("Perhaps you meant \"{similar}\".")),
         None => error.hint("SELECT relation FROM advisor.plan_tables(); lists the tables."),

@@ -45,7 +45,9 @@ pub enum ForeignKeyFate {
         on_update: ReferentialAction,
     },
     /// Dropped and not re-created; by the rule with this code.
-    Lost { code: &'static str },
+    Lost {
+        code: &'static str,
+    },
 }
 
 pub struct PlannedKey {
@@ -59,8 +61,12 @@ pub struct PlannedKey {
 pub enum KeyFate {
     Kept,
     /// Re-created with this column in front of the key columns.
-    Widened { column: ColumnId },
-    Lost { code: &'static str },
+    Widened {
+        column: ColumnId,
+    },
+    Lost {
+        code: &'static str,
+    },
 }
 
 pub struct LostObject {
