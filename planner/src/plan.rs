@@ -115,11 +115,16 @@ impl<'a> Plan<'a> {
                 }
                 let fate = match fate {
                     // Refused not for what the two tables are, but for what Citus has made of others by then.
-                    ForeignKeyFate::Kept => match refusal(&findings, graph, edge) {
+                    ForeignKeyFate::Kept => match refusals(&findings, graph, edge).next() {
                         Some(code) => ForeignKeyFate::Lost { code },
                         None => ForeignKeyFate::Kept,
                     },
-                    changed => changed,
+                    // Likewise: Citus may name another reason first.
+                    ForeignKeyFate::Lost { code } if refusals(&findings, graph, edge).all(|c| c != code) => {
+                        let code = refusals(&findings, graph, edge).next().unwrap_or(code);
+                        ForeignKeyFate::Lost { code }
+                    }
+                    told => told,
                 };
                 foreign_keys.push(PlannedForeignKey { edge: id, fate });
             }
@@ -152,11 +157,15 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The code by which a foreign key is refused as it stands.
-fn refusal(findings: &[Finding], graph: &Graph<'_>, edge: &Edge) -> Option<&'static str> {
+/// The codes by which a foreign key is refused, or kept in name only.
+fn refusals<'f>(
+    findings: &'f [Finding],
+    graph: &Graph<'f>,
+    edge: &Edge,
+) -> impl Iterator<Item = &'static str> + use<'f> {
     let (relation, name) = (&graph.table(edge.referencing).name, &graph.foreign_key(edge).name);
-    let refused = findings.iter().find(|f| {
-        f.effect == Effect::Blocked
+    let refused = findings.iter().filter(move |f| {
+        matches!(f.effect, Effect::Blocked | Effect::Silent)
             && f.object_type == ObjectType::ForeignKey
             && f.object_name == *name
             && f.relation == *relation

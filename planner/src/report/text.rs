@@ -139,7 +139,10 @@ impl Report<'_, '_> {
         }
         let objects = self.plan.lost_objects.len();
         if objects > 0 {
-            words.push(format!("Drops {}.", count(objects, "trigger or policy").replace("policys", "policies")));
+            let triggers = self.plan.lost_objects.iter().filter(|o| o.kind == ObjectType::Trigger).count();
+            let dropped = [(triggers, "trigger"), (objects - triggers, "policy")];
+            let dropped: Vec<String> = dropped.iter().filter(|d| d.0 > 0).map(|d| count(d.0, d.1)).collect();
+            words.push(format!("Drops {}.", dropped.join(" and ")));
         }
         match self.to_fix().len() {
             0 => words.push("Nothing to fix first.".to_owned()),
@@ -313,10 +316,13 @@ impl Report<'_, '_> {
                 .findings
                 .iter()
                 .find(|f| f.code == code && f.object_name == name && f.relation.to_string() == relation);
+            let what = finding.map_or("object", |f| f.object_type.as_str());
+            self.wrapped(2, &format!("{relation} {what} {} ({code})", quote_identifier(&name)));
             let Some(finding) = finding else { continue };
-            let what = format!("{relation} {} {}", finding.object_type.as_str(), quote_identifier(&name));
-            self.wrapped(2, &format!("{what}: {}", finding.detail.as_deref().unwrap_or(&finding.message)));
-            self.wrapped(4, &format!("Citus: {} ({code})", finding.message));
+            if let Some(detail) = &finding.detail {
+                self.wrapped(4, detail);
+            }
+            self.wrapped(4, &format!("Citus: {}", finding.message));
             if let Some(hint) = &finding.hint {
                 self.hint(4, hint);
             }
@@ -364,13 +370,15 @@ impl Report<'_, '_> {
             }
         }
         for planned in &self.plan.foreign_keys {
-            if let ForeignKeyFate::Widened { columns, .. } = &planned.fate {
+            if let ForeignKeyFate::Widened { columns, on_update } = &planned.fate {
                 let edge = &self.graph.edges[planned.edge];
                 let side = |table: TableId, pick: fn(&(usize, usize)) -> usize| {
                     quote_identifiers(columns.iter().map(|c| self.graph.column(table, pick(c)).name.as_str()))
                 };
+                let declared = self.graph.foreign_key(edge).on_update;
+                let note = if declared == *on_update { "" } else { ", ON UPDATE NO ACTION from now on" };
                 changes.push(format!(
-                    "{} foreign key {}: ({}) references {} ({})",
+                    "{} foreign key {}: ({}) references {} ({}){note}",
                     self.graph.table(edge.referencing).name,
                     quote_identifier(&self.graph.foreign_key(edge).name),
                     side(edge.referencing, |c| c.0),

@@ -6,7 +6,7 @@ use crate::graph::{Edge, Graph, TableId};
 use crate::identifier::quote_identifier;
 use crate::layout::{Layout, Placement};
 use crate::plan::{ForeignKeyFate, foreign_key_fate};
-use crate::report::number::percent;
+use crate::report::number::{count, percent};
 use crate::schema::TableKind;
 
 /// Why the table has its role.
@@ -84,7 +84,7 @@ pub fn because(
             let from = graph.root(edge.referencing);
             let many = match users.len() {
                 1 => String::new(),
-                n => format!(" (and {} more foreign keys)", n - 1),
+                n => format!(" (and {})", count(n - 1, "more foreign key")),
             };
             let why = if layout.is_distributed(edge.referencing) {
                 format!(
