@@ -1,6 +1,9 @@
-//! Prints the migration script of a schema model under an assignment: `migrate MODEL.json ASSIGNMENT.json`.
-//! With `--steps`, one JSON string per statement instead.
+//! Prints the migration script of a schema model (`SELECT advisor.schema_model()`), for a trial on a real cluster:
+//! `migrate [--steps] MODEL.json [ASSIGNMENT.json]`.
+//!
+//! Without an assignment it is that of the planner's own choice. With `--steps`, one JSON string per statement instead.
 
+use citus_planner::Request;
 use citus_planner::assignment::Assignment;
 use citus_planner::graph::Graph;
 use citus_planner::layout::Layout;
@@ -10,24 +13,23 @@ use citus_planner::schema::Schema;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (steps, files): (Vec<_>, Vec<_>) = arguments.iter().partition(|a| *a == "--steps");
-    let [model, assignment] = files[..] else {
-        return Err("usage: migrate [--steps] MODEL.json ASSIGNMENT.json".into());
+    let (options, files): (Vec<_>, Vec<_>) = arguments.iter().partition(|a| *a == "--steps");
+    let (model, assignment) = match files[..] {
+        [model] => (model, None),
+        [model, assignment] => (model, Some(assignment)),
+        _ => return Err("usage: migrate [--steps] MODEL.json [ASSIGNMENT.json]".into()),
     };
     let schema: Schema = serde_json::from_str(&std::fs::read_to_string(model)?)?;
-    let assignment = serde_json::from_str(&std::fs::read_to_string(assignment)?)?;
-    let assignment = Assignment::from_json(&assignment, "assignment").map_err(|e| e.message)?;
     let graph = Graph::new(&schema);
-    let layout = Layout::from_assignment(&graph, &assignment, &[], "assignment").map_err(|e| e.message)?;
-    let planned = |table| PlannedTable {
-        table,
-        rows: graph.rows(table),
-        bytes: graph.bytes(table),
-        overridden: true,
-        because: String::new(),
+    let plan = match assignment {
+        None => citus_planner::plan(&graph, &Request::default(), &mut || ())?,
+        Some(file) => {
+            let assignment = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+            let assignment = Assignment::from_json(&assignment, "assignment")?;
+            given(&graph, &assignment)?
+        }
     };
-    let plan = Plan::new(layout, graph.planned_tables().map(planned).collect(), None);
-    if steps.is_empty() {
+    if options.is_empty() {
         migration::script(&plan).iter().for_each(|line| println!("{line}"));
     } else {
         for step in migration::steps(&plan) {
@@ -35,4 +37,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     Ok(())
+}
+
+/// The plan of exactly this assignment.
+fn given<'a>(graph: &'a Graph<'a>, assignment: &Assignment) -> Result<Plan<'a>, citus_planner::error::Error> {
+    let layout = Layout::from_assignment(graph, assignment, &[], "assignment")?;
+    let tables = graph.planned_tables().map(|table| PlannedTable {
+        table,
+        rows: graph.rows(table),
+        bytes: graph.bytes(table),
+        overridden: true,
+        because: String::new(),
+    });
+    Ok(Plan::new(layout, tables.collect(), None))
 }

@@ -227,15 +227,17 @@ fn is_in_place(plan: &Plan<'_>, table: TableId, colocation: &[Option<i64>]) -> b
     }
 }
 
-/// A member that is in place already, else the one that most others of the group reference, else the first by name.
+/// A member that is in place already, else the one that most others of the group reference, else one that references
+/// none of them, else the first by name.
 fn anchor(plan: &Plan<'_>, group: GroupId, pending: &[bool]) -> Option<TableId> {
     let graph = plan.graph();
-    let members = plan.layout.members(group);
-    let referenced = |table: TableId| {
-        let inside = |e: &&Edge| e.referencing != table && plan.layout.placement(e.referencing).group() == Some(group);
-        graph.incoming(table).filter(inside).count()
+    let inside = |t: TableId| plan.layout.placement(t).group() == Some(group);
+    let rank = |table: TableId| {
+        let referenced = graph.incoming(table).filter(|e| e.referencing != table && inside(e.referencing)).count();
+        let references = graph.outgoing(table).any(|e| e.referenced != table && inside(e.referenced));
+        (pending[table.0], std::cmp::Reverse(referenced), references, &graph.table(table).name)
     };
-    members.into_iter().min_by_key(|&t| (pending[t.0], std::cmp::Reverse(referenced(t)), &graph.table(t).name))
+    plan.layout.members(group).into_iter().min_by_key(|&t| rank(t))
 }
 
 /// FNV-1a over what the plan does to which tables: the same plan gives the same value, in every build.

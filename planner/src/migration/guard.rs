@@ -6,11 +6,10 @@ use crate::graph::TableId;
 use crate::identifier::{RelationName, quote_literal};
 use crate::layout::Placement;
 use crate::plan::{ForeignKeyFate, KeyFate};
-use crate::schema::Table;
 
 use super::context::Migration;
 use super::losses;
-use super::sql::{Block, Failure, one_line};
+use super::sql::{Block, Failure};
 use super::{Phase, Step};
 
 /// Settings and checks.
@@ -52,6 +51,7 @@ fn checks(migration: &Migration<'_, '_>) -> String {
     block = feasible(block, migration);
     block = ready(block);
     block = unchanged(block, migration);
+    block = roomy(block, migration);
     block.run(migration.mark_checked()).finish()
 }
 
@@ -61,15 +61,13 @@ fn feasible(block: Block, migration: &Migration<'_, '_>) -> Block {
     if blockers.is_empty() {
         return block;
     }
-    let list: Vec<String> =
-        blockers.iter().map(|f| one_line(&format!("{} {}: {}", f.code, f.relation, f.message))).collect();
     block.fail_if(
         "true",
         &Failure::new(
             "Citus refuses what this plan wants",
             "SELECT * FROM advisor.plan_issues() says what to do; then make a new plan.",
         )
-        .detail(&quote_literal(&list.join("\n"))),
+        .detail(&quote_literal(&blockers.join("\n"))),
     )
 }
 
@@ -119,28 +117,30 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
         }),
         3,
     );
-    let parts_of_moving = |parts: fn(&Table) -> Vec<&String>| -> Vec<(RelationName, String)> {
-        let moving = tables.iter().filter(|&&t| migration.is_pending(t)).map(|&t| migration.graph.table(t));
-        moving.flat_map(|t| parts(t).into_iter().map(|part| (t.name.clone(), part.clone()))).collect()
-    };
     let mut queries = vec![COLUMNS_AND_OWNERS.to_owned()];
     queries.push(unknown(
         "foreign key",
-        "SELECT conrelid, conname FROM pg_constraint WHERE contype = 'f' AND conparentid = 0\n        \
+        "SELECT conrelid, confrelid, conname, pg_get_constraintdef(oid) FROM pg_constraint\n        \
+         WHERE contype = 'f' AND conparentid = 0\n        \
          AND (conrelid IN (SELECT relid FROM members) OR confrelid IN (SELECT relid FROM members))",
-        &known_foreign_keys(migration, &tables),
+        known_foreign_keys(migration, &tables),
     ));
     queries.push(unknown(
         "unique or exclusion index",
-        "SELECT indrelid, relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid\n        \
+        "SELECT indrelid, indrelid, relname, pg_get_indexdef(indexrelid)\n        \
+         FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid\n        \
          WHERE (indisunique OR indisexclusion) AND indrelid IN (SELECT relid FROM planned WHERE moves)",
-        &parts_of_moving(|t| t.indexes.iter().map(|i| &i.name).collect()),
+        known_keys(migration),
     ));
+    let triggers = migration.pending_tables().flat_map(|t| {
+        let table = migration.graph.table(t);
+        table.triggers.iter().map(|trigger| known(&table.name, &trigger.name, Some(&trigger.definition)))
+    });
     queries.push(unknown(
         "trigger",
-        "SELECT tgrelid, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0\n        \
-         AND tgrelid IN (SELECT relid FROM planned WHERE moves)",
-        &parts_of_moving(|t| t.triggers.iter().map(|t| &t.name).collect()),
+        "SELECT tgrelid, tgrelid, tgname, pg_get_triggerdef(oid) FROM pg_trigger\n        \
+         WHERE NOT tgisinternal AND tgparentid = 0 AND tgrelid IN (SELECT relid FROM planned WHERE moves)",
+        triggers.collect(),
     ));
     queries.extend(dependent_views(migration));
     block
@@ -159,6 +159,42 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
                 "Make a new plan here, or mend the differences.",
             )
             .detail("problems"),
+        )
+}
+
+/// Fails where a worker has less room than its share of the copies needs. The originals stay until the end, but they are
+/// there already.
+fn roomy(block: Block, migration: &Migration<'_, '_>) -> Block {
+    let moving: Vec<_> = migration
+        .pending_tables()
+        .filter(|&t| migration.placement(t) != Placement::Local)
+        .map(|t| vec![literal(migration.name(t)), (migration.placement(t) == Placement::Reference).to_string()])
+        .collect();
+    if moving.is_empty() {
+        return block;
+    }
+    block
+        .declare("needed numeric")
+        .run(format!(
+            "WITH moving AS (SELECT to_regclass(relation) AS relid, everywhere FROM {}\n      \
+             AS p (relation, everywhere)),\n  \
+             leaves AS (SELECT relid, everywhere FROM moving UNION SELECT t.relid, everywhere FROM moving, \
+             pg_partition_tree(moving.relid) AS t)\n  \
+             SELECT coalesce(sum(pg_total_relation_size(relid) / CASE WHEN everywhere THEN 1 ELSE (SELECT count(*)\n    \
+             FROM pg_dist_node WHERE noderole = 'primary' AND isactive AND shouldhaveshards) END), 0) INTO needed\n  \
+             FROM leaves WHERE relid NOT IN (SELECT logicalrelid FROM pg_dist_partition)",
+            values(moving.into_iter(), 2)
+        ))
+        .run(
+            "SELECT string_agg(nodename || ':' || nodeport || ' has ' || pg_size_pretty(result::bigint) || ' left, and \
+             needs about ' || pg_size_pretty(needed), E'\\n') INTO problems\n    \
+             FROM run_command_on_workers('SELECT available_disk_size FROM citus_local_disk_space_stats()')\n    \
+             WHERE success AND result::bigint < needed",
+        )
+        .fail_if(
+            "problems IS NOT NULL",
+            &Failure::new("a worker has too little disk for its part of the rows", "Make room, or add workers.")
+                .detail("problems"),
         )
 }
 
@@ -194,26 +230,46 @@ const COLUMNS_AND_OWNERS: &str = "\
     CROSS JOIN LATERAL (SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
       FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS now (columns)";
 
-/// Objects on touched tables that the plan does not know. `present` selects (table, name) and may use `planned` (touched
-/// tables, whether they move) and `members` (the same with their partitions).
-fn unknown(kind: &str, present: &str, known: &[(RelationName, String)]) -> String {
-    let known = values(known.iter().map(|(table, name)| vec![literal(table), quote_literal(name)]), 2);
+/// Objects on touched tables that the plan does not know, or knows otherwise. `present` selects (table, other table, name,
+/// definition) and may use `planned` (touched tables, whether they move) and `members` (the same with their partitions).
+/// Definitions count only until both tables are Citus': in a second run the object may be the new one.
+fn unknown(kind: &str, present: &str, known: Vec<Vec<String>>) -> String {
     format!(
-        "SELECT '{kind} \"' || o.name || '\" of ' || o.relation::regclass || ' is not in the plan' FROM (\n        \
-         {present}) AS o (relation, name)\n    \
-         WHERE NOT EXISTS (SELECT FROM {known}\n      \
-         AS k (relation, name) WHERE to_regclass(k.relation) = o.relation AND k.name = o.name)"
+        "SELECT '{kind} \"' || o.name || '\" of ' || o.relation::regclass || CASE WHEN k.name IS NULL\n        \
+         THEN ' is not in the plan' ELSE ' is not the one that was planned: ' || o.definition END\n    \
+         FROM ({present}) AS o (relation, other, name, definition)\n    \
+         LEFT JOIN {}\n      \
+         AS k (relation, name, definition) ON to_regclass(k.relation) = o.relation AND k.name = o.name\n    \
+         WHERE k.name IS NULL OR k.definition <> o.definition AND NOT (\n        \
+         o.relation IN (SELECT logicalrelid FROM pg_dist_partition)\n        \
+         AND o.other IN (SELECT logicalrelid FROM pg_dist_partition))",
+        values(known.into_iter(), 3)
     )
 }
 
-fn known_foreign_keys(migration: &Migration<'_, '_>, tables: &BTreeSet<TableId>) -> Vec<(RelationName, String)> {
+/// A row of an object that the plan knows; without a definition where the migration itself changes it.
+fn known(table: &RelationName, name: &str, definition: Option<&String>) -> Vec<String> {
+    vec![literal(table), quote_literal(name), definition.map_or("NULL".to_owned(), |d| quote_literal(d))]
+}
+
+fn known_foreign_keys(migration: &Migration<'_, '_>, tables: &BTreeSet<TableId>) -> Vec<Vec<String>> {
     let graph = migration.graph;
     let is_touched = |table: TableId| tables.contains(&graph.root(table));
-    let known = graph.tables().flat_map(|t| graph.table(t).foreign_keys.iter().map(move |key| (t, key)));
-    known
-        .filter(|(t, key)| is_touched(*t) || graph.find(&key.referenced).is_some_and(is_touched))
-        .map(|(t, key)| (migration.name(t).clone(), key.name.clone()))
+    let keys = graph.tables().flat_map(|t| graph.table(t).foreign_keys.iter().map(move |key| (t, key)));
+    keys.filter(|(t, key)| is_touched(*t) || graph.find(&key.referenced).is_some_and(is_touched))
+        .map(|(t, key)| known(migration.name(t), &key.name, Some(&key.definition)))
         .collect()
+}
+
+fn known_keys(migration: &Migration<'_, '_>) -> Vec<Vec<String>> {
+    let keys = migration.plan.keys.iter().filter(|k| migration.is_pending(k.table));
+    keys.map(|key| {
+        let table = migration.graph.table(key.table);
+        let index = &table.indexes[key.index];
+        let is_widened = matches!(key.fate, KeyFate::Widened { .. });
+        known(&table.name, &index.name, (!is_widened).then_some(&index.definition))
+    })
+    .collect()
 }
 
 /// A view that groups by a primary key depends on it: the key cannot be swapped under the view.

@@ -83,11 +83,11 @@ fn children<'a>(
     })
 }
 
-/// Reads the definition of the index as it is now into `present`, and its first column into `leading`.
+/// Reads the definition of the index as it is now into `present`, and its first column into `first_column`.
 fn read_present(block: Block, table: &RelationName, index: &Index) -> Block {
-    block.declare("present text").declare("leading text").run(format!(
+    block.declare("present text").declare("first_column text").run(format!(
         "SELECT concat_ws(' ', pg_get_indexdef(c.oid), pg_get_constraintdef(k.oid)), \
-         a.attname INTO present, leading FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+         a.attname INTO present, first_column FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
          LEFT JOIN pg_constraint k ON k.conindid = c.oid AND k.conrelid = i.indrelid \
          AND k.contype IN ('p', 'u', 'x') \
          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
@@ -114,7 +114,7 @@ fn widen(migration: &Migration<'_, '_>, key: &PlannedKey, column: ColumnId) -> S
     let what = described(ObjectType::of_index(index), &index.name, &table.name);
     let column = &table.columns[column].name;
     let mut block = read_present(migration.checked_block(), &table.name, index)
-        .return_if(&format!("leading = {}", quote_literal(column)));
+        .return_if(&format!("first_column = {}", quote_literal(column)));
     block = unless_planned(block, &what, index);
     for statement in remove(table, index) {
         block = block.run(statement);
@@ -278,14 +278,14 @@ fn restore_child(mut block: Block, table: &Table, index: &Index, partition: &Tab
     let parent = RelationName::new(&table.name.schema, &index.name);
     block = block
         .run(format!(
-            "SELECT c.oid::regclass::text, c.relname INTO present, leading FROM pg_inherits h \
+            "SELECT c.oid::regclass::text, c.relname INTO present, first_column FROM pg_inherits h \
              JOIN pg_class c ON c.oid = h.inhrelid JOIN pg_index i ON i.indexrelid = c.oid \
              WHERE h.inhparent = {} AND i.indrelid = {}",
             regclass(&parent),
             regclass(&partition.name)
         ))
         .run(format!(
-            "IF leading <> {0} THEN EXECUTE 'ALTER INDEX ' || present || ' RENAME TO ' || \
+            "IF first_column <> {0} THEN EXECUTE 'ALTER INDEX ' || present || ' RENAME TO ' || \
              quote_ident({0}); END IF",
             quote_literal(&child.name)
         ));

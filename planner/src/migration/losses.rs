@@ -1,13 +1,12 @@
 //! What cannot be kept: named before anything is touched, and triggers and policies dropped, which Citus would refuse.
 
-use crate::identifier::quote_identifier;
+use crate::identifier::{quote_identifier, quote_literal};
 use crate::plan::LostObject;
 use crate::rules::{Effect, Finding, ObjectType};
 
 use super::context::{Migration, described, regclass};
-use super::sql::{Failure, comment};
+use super::sql::{Failure, comment, one_line};
 use super::{Phase, Step, local_tables};
-use crate::identifier::quote_literal;
 
 /// What will be different, and what rows might stop: comments, so that nothing goes in silence.
 pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
@@ -37,11 +36,11 @@ pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
     steps
 }
 
-/// Objections of Citus that no step gets out of the way: with one of them the script must not begin.
-pub(super) fn blockers<'p>(migration: &Migration<'p, '_>) -> Vec<&'p Finding> {
-    let is_dealt_with = |kind| {
+/// Objections that no step gets out of the way, a line each: with one of them the script must not begin.
+pub(super) fn blockers(migration: &Migration<'_, '_>) -> Vec<String> {
+    let is_dealt_with = |finding: &Finding| {
         matches!(
-            kind,
+            finding.object_type,
             ObjectType::PrimaryKey
                 | ObjectType::Unique
                 | ObjectType::UniqueIndex
@@ -49,12 +48,35 @@ pub(super) fn blockers<'p>(migration: &Migration<'p, '_>) -> Vec<&'p Finding> {
                 | ObjectType::ForeignKey
                 | ObjectType::Trigger
                 | ObjectType::Policy
-        )
+        ) || finding.name == "already-distributed"
     };
-    let findings = migration.plan.findings.iter();
-    findings
-        .filter(|f| f.effect == Effect::Blocked && !is_dealt_with(f.object_type) && concerns(migration, f))
-        .collect()
+    let mut lines: Vec<String> = migration
+        .plan
+        .findings
+        .iter()
+        .filter(|f| f.effect == Effect::Blocked && !is_dealt_with(f) && concerns(migration, f))
+        .map(|f| one_line(&format!("{} {}: {}", f.code, f.relation, f.message)))
+        .collect();
+    for id in migration.pending_tables() {
+        let table = migration.graph.table(id);
+        // Citus takes neither out of its metadata again.
+        let must_come_back =
+            migration.current(id).is_some_and(|now| now.kind != "local" || migration.placement(id).is_distributed());
+        if must_come_back && table.columns.iter().any(|c| c.identity.is_some()) {
+            lines.push(one_line(&format!(
+                "{}: Citus has it already, and cannot move a table with an identity column again",
+                table.name
+            )));
+        }
+        for key in table.foreign_keys.iter().filter(|k| migration.graph.find(&k.referenced).is_none()) {
+            lines.push(one_line(&format!(
+                "{}: references {}, which is not part of the plan; drop that foreign key first",
+                described(ObjectType::ForeignKey, &key.name, &table.name),
+                key.referenced
+            )));
+        }
+    }
+    lines
 }
 
 /// Whether a finding is about a table that this migration moves.
@@ -83,11 +105,12 @@ fn drop_one(migration: &Migration<'_, '_>, object: &LostObject) -> Step {
                 regclass(relation),
                 quote_literal(&object.name)
             ))
+            .return_if("present IS NULL")
             .fail_if(
                 &format!("present <> {}", quote_literal(definition.as_deref().unwrap_or_default())),
                 &Failure::new(format!("{what} is not the one that was planned"), "Make a new plan.").detail("present"),
             )
-            .run(format!("DROP TRIGGER IF EXISTS {name} ON {relation}"));
+            .run(format!("DROP TRIGGER {name} ON {relation}"));
     } else {
         definition = table.policies.iter().find(|p| p.name == object.name).map(|p| p.definition.clone());
         block = block.run(format!("DROP POLICY IF EXISTS {name} ON {relation}"));

@@ -2,7 +2,7 @@
 //! tables, and at the very end the removal of the copy that every move leaves behind.
 
 use crate::graph::TableId;
-use crate::identifier::quote_literal;
+use crate::identifier::{RelationName, quote_literal};
 use crate::layout::Placement;
 use crate::plan::KeyFate;
 use crate::report::number;
@@ -100,9 +100,28 @@ fn distribute_one(migration: &Migration<'_, '_>, group: usize, is_member: bool, 
 }
 
 fn move_table(migration: &Migration<'_, '_>, table: TableId, phase: Phase, call: &str, because: String) -> Step {
-    let block = migration.checked_block().return_if(&migration.is_placed(table));
+    let name = migration.name(table);
+    let members = members(name);
+    // With a foreign key in place Citus would take the tables around this one into its metadata, and their identity
+    // counters would start again.
+    let foreign_keys = format!(
+        "EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND (conrelid IN ({members}) OR confrelid IN ({members})))"
+    );
+    let block = migration.checked_block().return_if(&migration.is_placed(table)).fail_if(
+        &foreign_keys,
+        &Failure::new(
+            format!("{name} still has foreign keys, or is referenced by some"),
+            "Mend what a step of phase drop has reported, then run all steps again.",
+        ),
+    );
     let statement = counted(block, migration, table, call);
-    Step { phase, relation: Some(migration.name(table).clone()), statement, because }
+    Step { phase, relation: Some(name.clone()), statement, because }
+}
+
+/// A query for a table and its partitions (`pg_partition_tree` alone knows nothing of an ordinary table).
+fn members(name: &RelationName) -> String {
+    let this = regclass(name);
+    format!("SELECT {this}::oid UNION SELECT relid::oid FROM pg_partition_tree({this})")
 }
 
 /// Calls Citus with the rows counted before and after, in one transaction and without writers: if the numbers differ
@@ -111,6 +130,10 @@ fn move_table(migration: &Migration<'_, '_>, table: TableId, phase: Phase, call:
 fn counted(block: Block, migration: &Migration<'_, '_>, table: TableId, call: &str) -> String {
     let name = migration.name(table);
     let progress = quote_literal(&format!("{name}: "));
+    if migration.graph.table(table).force_row_security {
+        // Policies would decide which rows are seen, and on the nodes they might decide otherwise.
+        return block.run(QUIET).run(call).finish();
+    }
     block
         .declare("rows_before bigint")
         .declare("rows_after bigint")
@@ -136,8 +159,7 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
         .filter(|&t| migration.placement(t) != Placement::Local)
         .map(|table| {
             let name = migration.name(table);
-            let this = regclass(name);
-            let members = format!("SELECT {this}::oid UNION SELECT relid::oid FROM pg_partition_tree({this})");
+            let members = members(name);
             let plain_below = format!(
                 "EXISTS (WITH RECURSIVE below (t) AS ({members} \
                  UNION SELECT c.conrelid FROM pg_constraint c JOIN below ON c.confrelid = below.t \

@@ -130,7 +130,7 @@ fn infer(
                 // Two keys of the same name are two things (customer_demographics, household_demographics).
                 0 => columns
                     .iter()
-                    .filter(|c| !declared.contains(c) && !(is_key(graph, at) && is_key(graph, **c)))
+                    .filter(|c| !(declared.contains(c) || is_key(graph, at) && is_key(graph, **c)))
                     .filter(|c| fits(c))
                     .find(nearby)
                     .copied(),

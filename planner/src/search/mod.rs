@@ -470,22 +470,26 @@ fn starts(problem: &Problem<'_>) -> Vec<Vec<usize>> {
                 *choice = value;
             }
         }
-        // Referenced tables follow until nothing changes; the descent mends the rest.
-        loop {
-            let mut changed = false;
+        // Referenced tables follow, each at most once, so that two foreign keys that want different things cannot keep
+        // this going for ever; the descent mends the rest.
+        let mut followed = BTreeSet::new();
+        let mut open = true;
+        while open {
+            open = false;
             for pair in &problem.pairs {
                 let outside = problem.values[pair.b][start[pair.b]].group.is_none();
-                let now = |b: usize| pair.costs[start[pair.a] * problem.values[pair.b].len() + b];
+                if !outside || followed.contains(&pair.b) {
+                    continue;
+                }
+                let cost = |value: usize| pair.costs[start[pair.a] * problem.values[pair.b].len() + value];
                 let better = (0..problem.values[pair.b].len())
                     .filter(|&v| problem.values[pair.b][v].group.is_none())
-                    .min_by_key(|&v| (now(v), v));
-                if let Some(value) = better.filter(|&v| outside && now(v) < now(start[pair.b])) {
+                    .min_by_key(|&v| (cost(v), v));
+                if let Some(value) = better.filter(|&v| cost(v) < cost(start[pair.b])) {
                     start[pair.b] = value;
-                    changed = true;
+                    followed.insert(pair.b);
+                    open = true;
                 }
-            }
-            if !changed {
-                break;
             }
         }
         starts.push(start);
