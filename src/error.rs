@@ -4,7 +4,7 @@ use citus_planner::error::{Error, ErrorKind};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use crate::pg::encoding::database_is_utf8;
+use crate::pg::encoding::takes_utf8;
 
 pub type Result<T> = std::result::Result<T, ErrorReport>;
 
@@ -37,9 +37,9 @@ pub fn internal(message: impl std::fmt::Display) -> ErrorReport {
     ErrorReport::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, sendable(message.to_string()), "")
 }
 
-/// pgrx sends text as it is: outside UTF-8 databases only ASCII is safe.
+/// pgrx sends messages as they are, so a database in another encoding gets them in ASCII.
 fn sendable(text: String) -> String {
-    if database_is_utf8() || text.is_ascii() {
+    if takes_utf8() || text.is_ascii() {
         return text;
     }
     text.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() }).collect()

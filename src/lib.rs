@@ -20,3 +20,17 @@ extension_sql_file!("../sql/comments.sql", finalize);
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("a panic must unwind, or it takes the server down: keep panic = \"unwind\"");
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/pg_test/mod.rs"]
+mod in_backend;
+
+/// What `cargo pgrx test` asks of a crate.
+#[cfg(test)]
+pub mod pg_test {
+    pub fn setup(_options: Vec<&str>) {}
+
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        Vec::new()
+    }
+}

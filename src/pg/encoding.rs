@@ -5,9 +5,15 @@ use std::ffi::{CStr, c_char, c_int};
 
 use pgrx::pg_sys;
 
-pub fn database_is_utf8() -> bool {
+fn database_is_utf8() -> bool {
     // SAFETY: reads a variable of the backend that is set before any function can be called.
     unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as c_int }
+}
+
+/// Whether text can be sent as it is: no conversion takes place.
+pub fn takes_utf8() -> bool {
+    // SAFETY: as above.
+    database_is_utf8() || unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_SQL_ASCII as c_int }
 }
 
 /// Text of the server as UTF-8; raises 22021 where bytes of an SQL_ASCII database are no UTF-8.
