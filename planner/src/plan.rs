@@ -113,6 +113,14 @@ impl<'a> Plan<'a> {
                 if let Some((rule, case)) = objection {
                     findings.extend(rule.find_foreign_key(&layout, &case));
                 }
+                let fate = match fate {
+                    // Refused not for what the two tables are, but for what Citus has made of others by then.
+                    ForeignKeyFate::Kept => match refusal(&findings, graph, edge) {
+                        Some(code) => ForeignKeyFate::Lost { code },
+                        None => ForeignKeyFate::Kept,
+                    },
+                    changed => changed,
+                };
                 foreign_keys.push(PlannedForeignKey { edge: id, fate });
             }
         }
@@ -144,6 +152,18 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// The code by which a foreign key is refused as it stands.
+fn refusal(findings: &[Finding], graph: &Graph<'_>, edge: &Edge) -> Option<&'static str> {
+    let (relation, name) = (&graph.table(edge.referencing).name, &graph.foreign_key(edge).name);
+    let refused = findings.iter().find(|f| {
+        f.effect == Effect::Blocked
+            && f.object_type == ObjectType::ForeignKey
+            && f.object_name == *name
+            && f.relation == *relation
+    });
+    refused.map(|f| f.code)
+}
+
 /// What becomes of a key under a layout: widened by the distribution column where that makes Citus accept it.
 pub fn key_fate(layout: &Layout<'_>, table: TableId, index: &Index) -> KeyFate {
     let Some(rule) = rules::objection_to_key(layout, &KeyCase { table, index }) else { return KeyFate::Kept };
@@ -162,10 +182,7 @@ pub fn foreign_key_fate<'a>(
 ) -> (ForeignKeyFate, Option<(&'static Rule, ForeignKeyCase<'a>)>) {
     let declared = ForeignKeyCase::declared(layout, edge);
     let Some(rule) = rules::objection_to_foreign_key(layout, &declared) else {
-        return match rules::unenforced_foreign_key(layout, &declared) {
-            Some(rule) => (ForeignKeyFate::Lost { code: rule.code }, None),
-            None => (ForeignKeyFate::Kept, None),
-        };
+        return (ForeignKeyFate::Kept, None);
     };
     let lost = ForeignKeyFate::Lost { code: rule.code };
     let Some(wide) = widened(layout, &declared) else { return (lost, None) };

@@ -1,30 +1,106 @@
 //! Every objection that Citus has, one file each. Legality is written here and nowhere else: the search asks
-//! [`objection_to_foreign_key`] and [`objection_to_key`], the plan and the checks ask [`judge`].
+//! [`objection_to_table`], [`objection_to_foreign_key`] and [`objection_to_key`], the plan and the checks ask [`judge`].
 //!
-//! Adding a rule: a file, its `mod` line, its line in [`RULES`].
+//! Adding a rule: a file, and its line in the register below.
 
 mod rule;
-
-mod fk_not_colocated;
+mod situation;
+mod support;
+#[cfg(test)]
+mod testing;
 
 pub use rule::{
-    Check, Effect, Finding, ForeignKeyCase, KeyCase, Level, ObjectType, Objection, Rule, TableCase, is_judged_key,
-    key_indexes,
+    Check, ColumnCase, Effect, Finding, ForeignKeyCase, KeyCase, Level, ObjectType, Objection, Refusal, Report, Rule,
+    Standing, TableCase, is_judged_key, key_indexes,
 };
+pub use situation::{Situation, conversion_order};
 
+use crate::graph::TableId;
 use crate::layout::Layout;
 
-/// The register, sorted by code. Codes are never reused.
-///
-/// CA1xx table · CA2xx distribution column · CA3xx primary key, unique, exclusion · CA4xx foreign key ·
-/// CA5xx trigger, rule, policy · CA6xx column, sequence, default, check, type · CA7xx view, index, statistics,
-/// replication · CA9xx quality of the choice
-pub const RULES: &[&Rule] = &[&fk_not_colocated::RULE];
+macro_rules! register {
+    ($($code:literal $file:ident,)*) => {
+        $(mod $file;)*
 
-/// The rule by which Citus refuses this foreign key under this layout, if any; the first one that Citus would raise.
+        /// The register, sorted by code. Codes are never reused.
+        ///
+        /// CA1xx table · CA2xx distribution column · CA3xx primary key, unique, exclusion · CA4xx foreign key ·
+        /// CA5xx trigger, rule, policy · CA6xx column, sequence, default, check, type · CA7xx view, index, statistics,
+        /// replication · CA9xx quality of the choice
+        ///
+        /// Foreign key rules stand in the order in which Citus would raise them.
+        pub const RULES: &[&Rule] = &[$(&$file::RULE),*];
+
+        /// Code and file of each rule, as the register has them.
+        #[cfg(test)]
+        const FILES: &[(&str, &str)] = &[$(($code, stringify!($file))),*];
+    };
+}
+
+register! {
+    "CA101" unsupported_relkind,
+    "CA102" inheritance,
+    "CA103" foreign_table,
+    "CA104" foreign_partition,
+    "CA105" multi_level_partitioning,
+    "CA106" partition_alone,
+    "CA107" partitioned_reference_table,
+    "CA108" shard_name_collision,
+    "CA109" already_distributed,
+    "CA110" custom_access_method,
+    "CA201" distcol_missing,
+    "CA202" distcol_system,
+    "CA203" distcol_no_hash_opclass,
+    "CA204" distcol_no_btree_opclass,
+    "CA205" distcol_element_without_hash,
+    "CA206" distcol_no_hash_proc,
+    "CA207" distcol_nondeterministic_collation,
+    "CA208" distcol_generated,
+    "CA209" distcol_numeric_negative_scale,
+    "CA210" distcol_null_data,
+    "CA211" distcol_group_type_mismatch,
+    "CA212" distcol_group_collation_mismatch,
+    "CA301" unique_missing_distcol,
+    "CA302" exclude_missing_distcol_equality,
+    "CA303" unique_distcol_only_in_include,
+    "CA304" unique_distcol_only_in_expression,
+    "CA305" without_overlaps_distcol,
+    "CA401" partition_noninherited_fk,
+    "CA402" fk_to_plain_local,
+    "CA403" fk_set_default_nextval,
+    "CA404" fk_ref_to_local_action,
+    "CA405" fk_local_or_ref_to_distributed,
+    "CA406" fk_not_colocated,
+    "CA407" fk_set_null_distcol,
+    "CA408" fk_on_update_distcol,
+    "CA409" fk_distcol_missing_or_misplaced,
+    "CA411" fk_local_to_distributed_unchecked,
+    "CA412" fk_target_needs_unique,
+    "CA501" trigger_present,
+    "CA502" trigger_depends_on_extension,
+    "CA504" policy_subquery,
+    "CA608" default_or_check_depends_on_table,
+}
+
+/// The rule by which Citus refuses this table in this role, whatever the other tables are; `None` for a local table.
+pub fn objection_to_table(layout: &Layout<'_>, table: TableId) -> Option<&'static Rule> {
+    RULES.iter().copied().filter(|rule| rule.is_blocking()).find(|rule| match rule.check {
+        Check::Table { applies, .. } => applies(layout, &TableCase { table }),
+        Check::DistributionColumn { applies, .. } => layout
+            .placement(table)
+            .distribution_column()
+            .is_some_and(|column| applies(layout, &ColumnCase { table, column })),
+        _ => false,
+    })
+}
+
+/// The rule by which Citus refuses this foreign key under this layout, or keeps it in name only: the first one that Citus
+/// would raise.
 pub fn objection_to_foreign_key(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| match rule.check {
-        Check::ForeignKey { applies, .. } => rule.effect == Effect::Blocked && applies(layout, case),
+        Check::ForeignKey { applies, .. } => {
+            matches!(rule.effect, Effect::Blocked | Effect::Silent) && applies(layout, case)
+        }
         _ => false,
     })
 }
@@ -37,20 +113,26 @@ pub fn objection_to_key(layout: &Layout<'_>, case: &KeyCase<'_>) -> Option<&'sta
     })
 }
 
-/// The rule by which a foreign key that Citus accepts is not enforced under this layout, if any (a plain table that
-/// references a distributed one).
-pub fn unenforced_foreign_key(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Option<&'static Rule> {
-    RULES.iter().copied().find(|rule| match rule.check {
-        Check::ForeignKey { applies, .. } => rule.effect == Effect::Silent && applies(layout, case),
-        _ => false,
+type Word = fn(&Layout<'_>, &ForeignKeyCase<'_>) -> Objection;
+
+/// The rule by which Citus refuses this foreign key, and its wording.
+fn foreign_key_refusal(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Option<(&'static Rule, Word)> {
+    RULES.iter().copied().filter(|rule| rule.is_blocking()).find_map(|rule| match rule.check {
+        Check::ForeignKey { applies, word } if applies(layout, case) => Some((rule, word)),
+        _ => None,
     })
 }
 
-/// Every finding under a layout, sorted.
+/// Every finding under a layout, sorted by level, relation, code and object.
+///
+/// What Citus would refuse has effect `blocked`. A table that it refuses stays local, so its keys, triggers and foreign
+/// keys are judged as those of a local table (see [`Situation`]).
 pub fn judge(layout: &Layout<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let situation = Situation::new(layout);
+    let mut findings = situation.refusals.clone();
+    situation::report_failed_conversions(&situation, &mut findings);
     for rule in RULES {
-        rule.find(layout, &mut findings);
+        rule.find(&situation, &mut findings);
     }
     sort(&mut findings);
     findings
@@ -60,4 +142,18 @@ pub fn judge(layout: &Layout<'_>) -> Vec<Finding> {
 pub fn sort(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
     findings.dedup_by(|a, b| a.code == b.code && a.sort_key() == b.sort_key());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_unique_and_those_of_the_register() {
+        for (rule, (code, file)) in RULES.iter().zip(FILES) {
+            assert_eq!(rule.code, *code, "{file}.rs");
+            assert_eq!(rule.name.replace('-', "_"), *file, "file of {code}");
+        }
+        assert!(RULES.windows(2).all(|pair| pair[0].code < pair[1].code));
+    }
 }

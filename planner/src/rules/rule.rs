@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::situation::Situation;
 use crate::graph::{ColumnId, Edge, TableId};
 use crate::identifier::RelationName;
-use crate::layout::Layout;
+use crate::layout::{Layout, Placement};
 use crate::schema::{ConstraintKind, ForeignKey, Index, ReferentialAction};
 
 /// How bad: Citus refuses or rows are lost, something changes its meaning, or worth knowing.
@@ -155,10 +156,18 @@ impl Finding {
     }
 }
 
-/// A table under judgement (never one of another session, an extension or the catalog).
+/// A table under judgement: one that a plan speaks of, never a partition. A rule that a partition can break looks at
+/// [`crate::graph::Graph::descendants`] itself, for Citus refuses the whole call.
 #[derive(Clone, Copy)]
 pub struct TableCase {
     pub table: TableId,
+}
+
+/// The distribution column of a table under judgement.
+#[derive(Clone, Copy)]
+pub struct ColumnCase {
+    pub table: TableId,
+    pub column: ColumnId,
 }
 
 /// A unique or exclusion index under judgement. On a partition only where it does not belong to the parent's index.
@@ -177,6 +186,23 @@ pub struct ForeignKeyCase<'a> {
     pub columns: Vec<(ColumnId, ColumnId)>,
     pub on_delete: ReferentialAction,
     pub on_update: ReferentialAction,
+    /// Whether the sides are in Citus' metadata although they are local, when the foreign key is added: see
+    /// [`Standing::Managed`]. [`ForeignKeyCase::declared`] looks at the two tables alone, which never changes whether a
+    /// foreign key is lost, only how Citus words it; [`super::judge`] knows their neighbours too.
+    pub referencing_managed: bool,
+    pub referenced_managed: bool,
+}
+
+/// What a table is to Citus at the moment when a foreign key is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// PostgreSQL's alone.
+    Plain,
+    /// On the coordinator, but in Citus' metadata ("Citus local"): what a local table becomes when a foreign key
+    /// connects it with a reference table.
+    Managed,
+    Reference,
+    Distributed(ColumnId, crate::layout::GroupId),
 }
 
 impl<'a> ForeignKeyCase<'a> {
@@ -189,9 +215,55 @@ impl<'a> ForeignKeyCase<'a> {
             columns: edge.columns.clone(),
             on_delete: foreign_key.on_delete,
             on_update: foreign_key.on_update,
+            referencing_managed: false,
+            referenced_managed: false,
         }
     }
+
+    pub fn from(&self, layout: &Layout<'_>) -> Standing {
+        standing(layout, self.edge.referencing, self.referencing_managed)
+    }
+
+    pub fn to(&self, layout: &Layout<'_>) -> Standing {
+        standing(layout, self.edge.referenced, self.referenced_managed)
+    }
+
+    /// The local table that Citus takes into its metadata before it looks at this foreign key, if it must: one side is
+    /// plain, the other a reference table or managed already.
+    pub fn converts(&self, layout: &Layout<'_>) -> Option<TableId> {
+        let known = |standing| matches!(standing, Standing::Reference | Standing::Managed);
+        match (self.from(layout), self.to(layout)) {
+            (Standing::Plain, to) if known(to) => Some(self.edge.referencing),
+            (from, Standing::Plain) if known(from) => Some(self.edge.referenced),
+            _ => None,
+        }
+    }
+
+    pub fn is_self_reference(&self) -> bool {
+        self.edge.referencing == self.edge.referenced
+    }
+
+    /// Whether the foreign key has the referencing table's distribution column among its columns.
+    pub fn has_distribution_column(&self, layout: &Layout<'_>) -> bool {
+        let column = layout.placement(self.edge.referencing).distribution_column();
+        column.is_some_and(|column| self.columns.iter().any(|&(from, _)| from == column))
+    }
 }
+
+fn standing(layout: &Layout<'_>, table: TableId, managed: bool) -> Standing {
+    match layout.placement(table) {
+        Placement::Local if managed => Standing::Managed,
+        Placement::Local => Standing::Plain,
+        Placement::Reference => Standing::Reference,
+        Placement::Distributed { column, group } => Standing::Distributed(column, group),
+    }
+}
+
+/// Takes (relation, object type, raw object name, objection).
+pub type Report<'r> = dyn FnMut(&RelationName, ObjectType, &str, Objection) + 'r;
+
+/// Of a table: the object to name (itself or a column, raw) and what to say.
+pub type Refusal = (ObjectType, String, Objection);
 
 /// What a rule looks at. `applies` is cheap and is all that the search asks; `word` puts it into words.
 pub enum Check {
@@ -199,6 +271,14 @@ pub enum Check {
         applies: fn(&Layout<'_>, &TableCase) -> bool,
         word: fn(&Layout<'_>, &TableCase) -> Objection,
     },
+    /// The distribution column of a distributed table.
+    DistributionColumn {
+        applies: fn(&Layout<'_>, &ColumnCase) -> bool,
+        word: fn(&Layout<'_>, &ColumnCase) -> Objection,
+    },
+    /// A table next to those that Citus accepted before it: the layout has only them (and the table itself) placed, and
+    /// the first member of a group stands for the group.
+    Newcomer(fn(&Layout<'_>, TableId, &[TableId]) -> Option<Refusal>),
     Key {
         applies: fn(&Layout<'_>, &KeyCase<'_>) -> bool,
         word: fn(&Layout<'_>, &KeyCase<'_>) -> Objection,
@@ -207,9 +287,10 @@ pub enum Check {
         applies: fn(&Layout<'_>, &ForeignKeyCase<'_>) -> bool,
         word: fn(&Layout<'_>, &ForeignKeyCase<'_>) -> Objection,
     },
-    /// Anything else (columns, triggers, policies, views, ...): walks the layout itself and reports
-    /// (relation, object type, raw object name, objection).
-    Layout(fn(&Layout<'_>, &mut dyn FnMut(&RelationName, ObjectType, &str, Objection))),
+    /// What an assignment names, be it a table or not: a blocked finding refuses the table.
+    Named(fn(&Layout<'_>, &mut Report<'_>)),
+    /// Anything else (columns, triggers, policies, views, ...): walks the layout itself.
+    Layout(fn(&Situation<'_>, &mut Report<'_>)),
 }
 
 /// One objection of Citus, or one thing to know: the register's entry.
@@ -222,30 +303,36 @@ pub struct Rule {
     pub effect: Effect,
     /// One line.
     pub title: &'static str,
-    /// Markdown: what it is, why on Citus, example, use instead, when to ignore.
+    /// Markdown: what it is, why on Citus, example, use instead, when to ignore, source. The doc comment of the rule.
     pub explanation: &'static str,
     /// One or two sentences: what to do.
     pub remediation: &'static str,
     /// The Citus source that the rule mirrors, `file.c:function`.
     pub source: &'static str,
     pub check: Check,
+    /// What Citus says when a foreign key makes it take this local table into its metadata and this rule is in the way.
+    pub conversion: Option<fn(&Layout<'_>, TableId) -> Option<String>>,
 }
 
 impl Rule {
-    /// What this rule says of a foreign key as it would be re-created.
-    pub fn find_foreign_key(&'static self, layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Option<Finding> {
-        let Check::ForeignKey { word, .. } = self.check else { return None };
-        let relation = &layout.graph.table(case.edge.referencing).name;
-        let objection = word(layout, case);
-        Some(self.finding(relation, ObjectType::ForeignKey, &case.foreign_key.name, objection))
+    pub fn is_blocking(&self) -> bool {
+        self.effect == Effect::Blocked
     }
 
-    fn finding(
-        &'static self,
+    /// What this rule says of a foreign key as it would be re-created.
+    pub fn find_foreign_key(&self, layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Option<Finding> {
+        let Check::ForeignKey { word, .. } = self.check else { return None };
+        let relation = &layout.graph.table(case.edge.referencing).name;
+        Some(self.finding(relation, ObjectType::ForeignKey, &case.foreign_key.name, word(layout, case)))
+    }
+
+    /// The row for one object.
+    pub fn finding(
+        &self,
         relation: &RelationName,
         object_type: ObjectType,
         object_name: &str,
-        o: Objection,
+        objection: Objection,
     ) -> Finding {
         Finding {
             code: self.code,
@@ -255,26 +342,40 @@ impl Rule {
             relation: relation.clone(),
             object_type,
             object_name: object_name.to_owned(),
-            message: o.message,
-            detail: o.detail,
-            hint: o.hint,
-            fix_sql: o.fix_sql,
+            message: objection.message,
+            detail: objection.detail,
+            hint: objection.hint,
+            fix_sql: objection.fix_sql,
         }
     }
 
-    /// Appends what this rule finds under a layout.
-    pub fn find(&'static self, layout: &Layout<'_>, findings: &mut Vec<Finding>) {
+    /// Appends what this rule finds. Blocking rules on tables and distribution columns are left out: the situation was
+    /// made by them and has their findings.
+    pub fn find(&'static self, situation: &Situation<'_>, findings: &mut Vec<Finding>) {
+        let layout = &situation.layout;
         let graph = layout.graph;
         let mut report = |relation: &RelationName, object_type: ObjectType, object_name: &str, o: Objection| {
             findings.push(self.finding(relation, object_type, object_name, o));
         };
         match self.check {
+            Check::Table { .. } | Check::DistributionColumn { .. } if self.is_blocking() => {}
+            Check::Newcomer(_) | Check::Named(_) => {}
             Check::Table { applies, word } => {
-                for table in graph.tables() {
+                for table in graph.planned_tables() {
                     let case = TableCase { table };
                     if applies(layout, &case) {
                         let name = &graph.table(table).name;
                         report(name, ObjectType::Table, &name.name, word(layout, &case));
+                    }
+                }
+            }
+            Check::DistributionColumn { applies, word } => {
+                for table in graph.planned_tables() {
+                    let Some(column) = layout.placement(table).distribution_column() else { continue };
+                    let case = ColumnCase { table, column };
+                    if applies(layout, &case) {
+                        let column = &graph.column(table, column).name;
+                        report(&graph.table(table).name, ObjectType::Column, column, word(layout, &case));
                     }
                 }
             }
@@ -290,15 +391,15 @@ impl Rule {
                 }
             }
             Check::ForeignKey { applies, word } => {
-                for edge in &graph.edges {
-                    let case = ForeignKeyCase::declared(layout, edge);
+                for edge in 0..graph.edges.len() {
+                    let case = situation.foreign_key_case(edge);
                     if applies(layout, &case) {
-                        let name = &graph.table(edge.referencing).name;
+                        let name = &graph.table(case.edge.referencing).name;
                         report(name, ObjectType::ForeignKey, &case.foreign_key.name, word(layout, &case));
                     }
                 }
             }
-            Check::Layout(walk) => walk(layout, &mut report),
+            Check::Layout(walk) => walk(situation, &mut report),
         }
     }
 }
@@ -311,6 +412,67 @@ pub fn key_indexes<'a>(layout: &Layout<'a>, table: TableId) -> impl Iterator<Ite
 /// Whether an index is a key that is judged for itself: that of a partition which belongs to an index of its parent
 /// follows the parent.
 pub fn is_judged_key(index: &Index) -> bool {
-    let is_exclusion = index.constraint.as_ref().is_some_and(|c| c.kind == ConstraintKind::Exclusion);
-    (index.unique || is_exclusion) && index.parent.is_none()
+    is_key(index) && index.parent.is_none()
 }
+
+/// Whether an index enforces anything.
+pub fn is_key(index: &Index) -> bool {
+    index.unique || index.constraint.as_ref().is_some_and(|c| c.kind == ConstraintKind::Exclusion)
+}
+
+/// Drops the space that a `///` comment leaves at the start of each line; called twice, for the length and the bytes.
+pub const fn unindent<const N: usize>(doc: &str) -> (usize, [u8; N]) {
+    let bytes = doc.as_bytes();
+    let mut out = [0; N];
+    let (mut from, mut to, mut at_start) = (0, 0, true);
+    while from < bytes.len() {
+        let skip = at_start && bytes[from] == b' ';
+        at_start = bytes[from] == b'\n';
+        if !skip {
+            if to < N {
+                out[to] = bytes[from];
+            }
+            to += 1;
+        }
+        from += 1;
+    }
+    (to, out)
+}
+
+/// Declares `RULE`. The doc comment is the rule's documentation and, word for word, its explanation.
+macro_rules! declare_rule {
+    (
+        $(#[doc = $doc:literal])*
+        code: $code:literal, name: $name:literal, level: $level:ident, effect: $effect:ident,
+        title: $title:literal,
+        remediation: $remediation:literal,
+        source: $source:literal,
+        $(conversion: $conversion:expr,)?
+        check: $check:expr $(,)?
+    ) => {
+        $(#[doc = $doc])*
+        pub const RULE: $crate::rules::Rule = $crate::rules::Rule {
+            code: $code,
+            name: $name,
+            level: $crate::rules::Level::$level,
+            effect: $crate::rules::Effect::$effect,
+            title: $title,
+            explanation: {
+                const RAW: &str = concat!($($doc, "\n"),*);
+                const LENGTH: usize = $crate::rules::rule::unindent::<0>(RAW).0;
+                const TEXT: [u8; LENGTH] = $crate::rules::rule::unindent::<LENGTH>(RAW).1;
+                match std::str::from_utf8(&TEXT) {
+                    Ok(text) => text,
+                    Err(_) => panic!("a doc comment is UTF-8"),
+                }
+            },
+            remediation: $remediation,
+            source: $source,
+            check: $check,
+            conversion: $crate::rules::rule::declare_rule!(@conversion $($conversion)?),
+        };
+    };
+    (@conversion) => { None };
+    (@conversion $conversion:expr) => { Some($conversion) };
+}
+pub(crate) use declare_rule;

@@ -1,0 +1,124 @@
+//! See [`RULE`].
+
+use super::support::{keep_as_reference, name};
+use super::{Check, Objection, ObjectType};
+use super::rule::declare_rule;
+use crate::graph::TableId;
+use crate::identifier::parse_qualified_name;
+use crate::layout::Layout;
+use crate::schema::{DependencyKind, RelationName};
+
+declare_rule! {
+    /// ## What it is
+    ///
+    /// A column has the row type of another table, or a default, check or generated column calls a function with that
+    /// row type as argument or result, and the other table stays local.
+    ///
+    /// ## Why on Citus
+    ///
+    /// Citus creates what a table depends on before it creates the table on the workers. The row type of a table exists
+    /// there only if that table does. (A function that reads a table in its body is not noticed.)
+    ///
+    /// ## Example
+    ///
+    /// ```sql
+    /// CREATE TABLE quote (org_id bigint, cents int DEFAULT cents_of(row(1, 5)::price));   -- price is a table
+    /// SELECT create_distributed_table('quote', 'org_id');
+    /// ERROR:  "table public.quote" has dependency to "table public.price" that is not in Citus' metadata
+    /// HINT:  Distribute "table public.price" first to distribute "table public.quote"
+    /// ```
+    ///
+    /// ## Use instead
+    ///
+    /// Make the other table a reference table first, or use a composite type of its own (`CREATE TYPE`).
+    ///
+    /// ## When to ignore
+    ///
+    /// Never: the call fails.
+    ///
+    /// ## Source
+    ///
+    /// `metadata/dependency.c:DeferErrorIfHasUnsupportedDependency`
+    code: "CA608", name: "default-or-check-depends-on-table", level: Error, effect: Blocked,
+    title: "the table depends on the row type of a table that is not distributed",
+    remediation: "Make the other table a reference table first, or use a composite type of its own.",
+    source: "metadata/dependency.c:DeferErrorIfHasUnsupportedDependency",
+    conversion: conversion,
+    check: Check::Newcomer(refuses),
+}
+
+/// Tables whose row types the definition of a table, or of a partition of it, uses.
+pub(super) fn used_tables(layout: &Layout<'_>, table: TableId) -> Vec<TableId> {
+    let graph = layout.graph;
+    let mut used = Vec::new();
+    for t in std::iter::once(table).chain(graph.descendants(table)) {
+        for dependency in &graph.table(t).dependencies {
+            let before = !matches!(dependency.via.as_str(), "index" | "policy" | "trigger");
+            if dependency.kind != DependencyKind::Table || !before {
+                continue;
+            }
+            let named = parse_qualified_name(&dependency.name);
+            let named = named.and_then(|(schema, name)| graph.find(&RelationName::new(schema?, name)));
+            used.extend(named.filter(|&u| u != table));
+        }
+    }
+    used
+}
+
+fn message(layout: &Layout<'_>, table: TableId, missing: TableId) -> String {
+    format!(
+        "\"table {}\" has dependency to \"table {}\" that is not in Citus' metadata",
+        name(layout, table),
+        name(layout, missing)
+    )
+}
+
+fn refuses(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> Option<(ObjectType, String, Objection)> {
+    let used = used_tables(layout, table);
+    let missing = used.into_iter().find(|&u| !accepted.contains(&layout.graph.root(u)))?;
+    let objection = Objection {
+        message: message(layout, table, missing),
+        detail: Some(format!(
+            "The definition of {} uses the row type of {}, which does not exist on the workers.",
+            name(layout, table),
+            name(layout, missing)
+        )),
+        hint: keep_as_reference(layout, missing),
+        fix_sql: None,
+    };
+    Some((ObjectType::Table, name(layout, table).name.clone(), objection))
+}
+
+fn conversion(layout: &Layout<'_>, table: TableId) -> Option<String> {
+    let missing = used_tables(layout, table).into_iter().find(|&u| layout.is_local(u))?;
+    Some(message(layout, table, missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::schema::{Dependency, DependencyKind};
+
+    #[test]
+    fn wants_the_other_table_first() {
+        let dependency = Dependency {
+            kind: DependencyKind::Table,
+            name: "public.price".into(),
+            via: "default".into(),
+            via_name: "cents".into(),
+            extension: None,
+        };
+        let schema = schema([
+            table("price").columns("id bigint"),
+            table("a_quote").columns("org_id bigint").with(|t| t.dependencies.push(dependency)),
+        ]);
+        let rule = "default-or-check-depends-on-table";
+        assert_eq!(found(&schema, "a_quote: distributed org_id", rule), ["a_quote"]);
+        assert_eq!(
+            one(&schema, "a_quote: reference", rule).message,
+            "\"table public.a_quote\" has dependency to \"table public.price\" that is not in Citus' metadata"
+        );
+        assert!(found(&schema, "price: reference; a_quote: distributed org_id", rule).is_empty());
+        assert!(found(&schema, "price: distributed id g; a_quote: distributed org_id g", rule).is_empty());
+    }
+}
