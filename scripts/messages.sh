@@ -24,11 +24,14 @@ run_logged() {
 	if "$@" >"$log" 2>&1 </dev/null; then
 		return 0
 	fi
+	local cause lines=15
+	cause=$(likely_cause "$log")
+	[ -z "$cause" ] || lines=2
 	{
 		printf '\n'
-		tail -n 15 "$log" | sed 's/^/    /'
+		tail -n $lines "$log" | sed 's/^/    /'
 	} >&2
-	fail "$what failed$(likely_cause "$log"). All of its output is in $log."
+	fail "$what failed$cause. All of its output is in $log."
 }
 
 # The usual reasons, said in words. Prints nothing where the log names none of them.
@@ -43,6 +46,6 @@ likely_cause() {
 	elif grep -qs 'sudoers\|a password is required\|a terminal is required' "$log"; then
 		printf ': this user may not use sudo without a password typed at a terminal; run it as root'
 	elif grep -qs 'Unable to locate package\|has no installation candidate' "$log"; then
-		printf ': apt does not know the package; it is in Debian 12'
+		printf ': apt does not know one of the packages. Debian 12 has PostgreSQL 15; other versions come from apt.postgresql.org'
 	fi
 }

@@ -90,7 +90,11 @@ require_packages() {
 
 # The PostgreSQL majors that Cargo.toml has a feature for.
 supported_majors() {
-	sed -n 's/^pg\([0-9][0-9]*\) *=.*/\1/p' Cargo.toml | sort -n | tr '\n' ' '
+	sed -n 's/^pg\([0-9][0-9]*\) *=.*/\1/p' Cargo.toml | sort -n | paste -sd, | sed 's/,/, /g'
+}
+
+is_supported() {
+	grep -q "^pg$1 *=" Cargo.toml
 }
 
 # Sets pg_config, pg_major, pg_bindir: the server given by PG_CONFIG, or Debian's PostgreSQL 15. Installs nothing.
@@ -110,25 +114,33 @@ find_server() {
 	esac
 	pg_major=${version#PostgreSQL }
 	pg_major=${pg_major%%[!0-9]*}
-	case " $(supported_majors)" in
-	*" $pg_major "*) ;;
-	*) fail "PG_CONFIG=$pg_config is of $version; this extension is for PostgreSQL $(supported_majors | sed 's/ $//; s/ /, /g')." ;;
-	esac
+	is_supported "$pg_major" || fail "PG_CONFIG=$pg_config is of $version; this extension is for PostgreSQL $(supported_majors)."
 	pg_bindir=$("$pg_config" --bindir)
 	export pg_config pg_major pg_bindir
 }
 
-# The server, its headers, and what compiling against them takes.
+# What compiling takes beside Rust and the server's headers; a libclang that is there will do, whatever its version.
+build_packages() {
+	printf 'build-essential pkg-config '
+	if [ -z "${LIBCLANG_PATH:-}" ] && [ -z "$(find /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu -maxdepth 1 -name 'libclang*.so*' 2>/dev/null)" ]; then
+		printf 'libclang-14-dev'
+	fi
+}
+
+# The server, its headers, what compiling against them takes, and extra_packages.
 require_server() {
-	local packages=()
-	if [ -z "${PG_CONFIG:-}" ]; then
-		packages=(postgresql-15)
-		[ -n "${INSTALLED:-}" ] || packages+=(postgresql-server-dev-15)
-	else
-		# A server of Debian's layout may lack its headers only.
-		local major
+	local packages=(${extra_packages[@]+"${extra_packages[@]}"}) major=15
+	# Of a server of Debian's layout the packages are known; another one is its owner's to complete.
+	[ -z "${PG_CONFIG:-}" ] ||
 		major=$(printf '%s\n' "$PG_CONFIG" | sed -n 's#^/usr/lib/postgresql/\([0-9][0-9]*\)/bin/pg_config$#\1#p')
-		[ -z "$major" ] || packages=("postgresql-$major" "postgresql-server-dev-$major")
+	if [ -n "$major" ]; then
+		is_supported "$major" || fail "PG_CONFIG=$PG_CONFIG is of PostgreSQL $major; this extension is for $(supported_majors)."
+		packages+=("postgresql-$major")
+	fi
+	if [ -z "${INSTALLED:-}" ]; then
+		[ -z "$major" ] || packages+=("postgresql-server-dev-$major")
+		# shellcheck disable=SC2207 # names of packages have no spaces
+		packages+=($(build_packages))
 	fi
 	[ ${#packages[@]} -eq 0 ] || require_packages "${packages[@]}"
 	find_server
@@ -163,7 +175,6 @@ require_rust_component() {
 
 # cargo-pgrx at the very version of pgrx, which it insists on. Another version that a user has is left alone.
 require_cargo_pgrx() {
-	require_packages build-essential pkg-config libclang-14-dev
 	local wanted tool_root=$scratch_dir/cargo-pgrx has
 	wanted=$(sed -n 's/^pgrx *= *"=\(.*\)"/\1/p' Cargo.toml)
 	[ ! -x "$tool_root/bin/cargo-pgrx" ] || PATH="$tool_root/bin:$PATH"

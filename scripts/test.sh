@@ -72,7 +72,6 @@ run_backend() {
 	chmod 755 "$pgdata"
 	arguments=(--pgdata "$pgdata" --no-default-features --features "pg$pg_major")
 	if is_root; then
-		require_packages sudo
 		arguments+=(--runas "$server_user")
 	elif [ ! -w "$("$pg_config" --pkglibdir)" ] || [ ! -w "$("$pg_config" --sharedir)/extension" ]; then
 		# Only then does cargo-pgrx copy with sudo.
@@ -128,6 +127,8 @@ lock_scratch
 mkdir -p "$log_dir"
 results=$scratch_dir/results
 mkdir -p "$results"
+# cargo pgrx test becomes the server's user with sudo, root or not.
+if [[ " ${chosen[*]} " == *' backend '* ]]; then extra_packages=(sudo); fi
 require_server
 require_build_tools
 require_rust_component rustfmt fmt
