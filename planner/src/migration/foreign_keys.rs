@@ -93,24 +93,26 @@ fn create_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) ->
         ForeignKeyFate::Kept => (key.foreign_key.definition.clone(), "As it was.".to_owned()),
         ForeignKeyFate::Widened { columns, on_update } => widened(migration, key, columns, *on_update),
     };
-    let absent = format!(
+    let is_there = format!(
         "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
         regclass(key.table),
         quote_literal(name)
     );
-    let mut block = migration.checked_block().return_if(&absent);
+    let quoted = quote_identifier(name);
+    let add = format!("ALTER TABLE {} ADD CONSTRAINT {quoted} {definition}", key.table);
+    let mut block = migration.checked_block().return_if(&is_there);
     for side in [key.edge.referencing, key.edge.referenced] {
         // A foreign key from a plain to a distributed table would be accepted, and not enforced.
         block = block.fail_if(
             &format!("NOT ({})", migration.is_placed(side)),
             &Failure::new(
                 format!("{what} cannot come back: {} is not in its place", migration.name(side)),
-                "Mend what an earlier step has reported, then run all steps again.",
-            ),
+                "Mend what an earlier step has reported, then run all these steps again; a new plan would not know of it.",
+            )
+            .detail(&quote_literal(&format!("{add};"))),
         );
     }
-    let quoted = quote_identifier(name);
-    let mut statements = vec![format!("ALTER TABLE {} ADD CONSTRAINT {quoted} {definition}", key.table)];
+    let mut statements = vec![add];
     if let Some(text) = &key.foreign_key.comment {
         statements.push(format!("COMMENT ON CONSTRAINT {quoted} ON {} IS {}", key.table, quote_literal(text)));
     }
