@@ -89,8 +89,8 @@ fn refuses(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> Option<
     Some((ObjectType::Table, name(layout, table).name.clone(), objection))
 }
 
-fn conversion(layout: &Layout<'_>, table: TableId) -> Option<String> {
-    let missing = used_tables(layout, table).into_iter().find(|&u| layout.is_local(u))?;
+fn conversion(layout: &Layout<'_>, table: TableId, known: &dyn Fn(TableId) -> bool) -> Option<String> {
+    let missing = used_tables(layout, table).into_iter().find(|&u| !known(u))?;
     Some(message(layout, table, missing))
 }
 

@@ -64,8 +64,8 @@ fn columns_set<'c>(case: &'c ForeignKeyCase<'_>) -> impl Iterator<Item = ColumnI
 }
 
 fn draws(layout: &Layout<'_>, case: &ForeignKeyCase<'_>, column: ColumnId) -> bool {
-    let default = &layout.graph.column(case.edge.referencing, column).default;
-    default.as_deref().is_some_and(|default| default.contains("nextval("))
+    let column = layout.graph.column(case.edge.referencing, column);
+    column.identity.is_some() || column.default.as_deref().is_some_and(|default| default.contains("nextval("))
 }
 
 fn word(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Objection {

@@ -60,7 +60,7 @@ fn word(layout: &Layout<'_>, case: &TableCase) -> Objection {
 }
 
 /// Citus would ask the remote server for a table with the name of a shard.
-fn conversion(layout: &Layout<'_>, table: TableId) -> Option<String> {
+fn conversion(layout: &Layout<'_>, table: TableId, _: &dyn Fn(TableId) -> bool) -> Option<String> {
     let foreign = layout.graph.table(table).foreign.as_ref()?;
     let named = foreign.options.iter().any(|option| option.starts_with("table_name="));
     (foreign.wrapper == "postgres_fdw" && !named)

@@ -71,7 +71,7 @@ fn word(layout: &Layout<'_>, case: &TableCase) -> Objection {
     }
 }
 
-fn conversion(layout: &Layout<'_>, table: TableId) -> Option<String> {
+fn conversion(layout: &Layout<'_>, table: TableId, _: &dyn Fn(TableId) -> bool) -> Option<String> {
     layout.graph.is_in_inheritance(table).then(|| {
         format!(
             "cannot add local table \"{}\" to metadata, local tables added to metadata cannot be involved in \

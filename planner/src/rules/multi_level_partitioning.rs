@@ -68,7 +68,7 @@ fn word(layout: &Layout<'_>, case: &TableCase) -> Objection {
     }
 }
 
-fn conversion(layout: &Layout<'_>, table: TableId) -> Option<String> {
+fn conversion(layout: &Layout<'_>, table: TableId, _: &dyn Fn(TableId) -> bool) -> Option<String> {
     sub_partitioned(layout, table).map(|_| "Citus does not support multi-level partitioned tables".to_owned())
 }
 

@@ -293,6 +293,9 @@ pub enum Check {
     Layout(fn(&Situation<'_>, &mut Report<'_>)),
 }
 
+/// What Citus says when it must take this local table into its metadata, if it cannot; told which tables it knows.
+pub type Conversion = fn(&Layout<'_>, TableId, &dyn Fn(TableId) -> bool) -> Option<String>;
+
 /// One objection of Citus, or one thing to know: the register's entry.
 pub struct Rule {
     /// `CA` and three digits; never reused.
@@ -310,8 +313,8 @@ pub struct Rule {
     /// The Citus source that the rule mirrors, `file.c:function`.
     pub source: &'static str,
     pub check: Check,
-    /// What Citus says when a foreign key makes it take this local table into its metadata and this rule is in the way.
-    pub conversion: Option<fn(&Layout<'_>, TableId) -> Option<String>>,
+    /// Where a foreign key makes Citus take a local table into its metadata and this rule is in the way.
+    pub conversion: Option<Conversion>,
 }
 
 impl Rule {

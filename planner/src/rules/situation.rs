@@ -229,8 +229,9 @@ impl<'a> Situation<'a> {
         // The table that the foreign key names is looked at before its neighbours.
         tables.sort_by_key(|&t| t != graph.root(table));
         for table in tables {
+            let known = |t: TableId| t != table && (self.is_known(t) || component.contains(&graph.root(t)));
             for &rule in RULES {
-                if let Some(message) = rule.conversion.and_then(|refuses| refuses(&self.layout, table)) {
+                if let Some(message) = rule.conversion.and_then(|refuses| refuses(&self.layout, table, &known)) {
                     return Some((rule, message));
                 }
             }

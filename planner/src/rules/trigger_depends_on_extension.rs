@@ -43,7 +43,7 @@ declare_rule! {
     check: Check::Layout(|_, _| {}),
 }
 
-fn conversion(layout: &Layout<'_>, table: TableId) -> Option<String> {
+fn conversion(layout: &Layout<'_>, table: TableId, _: &dyn Fn(TableId) -> bool) -> Option<String> {
     let graph = layout.graph;
     let partitions = graph.descendants(table);
     let triggers = std::iter::once(table).chain(partitions).flat_map(|t| &graph.table(t).triggers);
