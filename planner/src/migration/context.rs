@@ -5,7 +5,7 @@ use crate::graph::{Edge, Graph, TableId};
 use crate::identifier::{RelationName, quote_literal};
 use crate::layout::{GroupId, Placement};
 use crate::plan::{ForeignKeyFate, KeyFate, Plan, PlannedForeignKey};
-use crate::rules::{Finding, ObjectType};
+use crate::rules::{self, Finding, ObjectType};
 use crate::schema::{CitusTable, ForeignKey};
 
 use super::sql::{Block, Failure};
@@ -21,6 +21,8 @@ pub(super) struct Migration<'p, 'a> {
     pub(super) graph: &'a Graph<'a>,
     /// By table: planned, and not yet where the plan wants it.
     pending: Vec<bool>,
+    /// Reference and distributed tables, each after those that it needs; the rules assume this order.
+    order: Vec<TableId>,
     /// By group: the table that the others are colocated with.
     anchors: Vec<Option<TableId>>,
     /// Tells this migration from another one in the same session.
@@ -39,9 +41,10 @@ impl<'p, 'a> Migration<'p, 'a> {
                 pending[partition.0] = moves;
             }
         }
-        let anchors = (0..plan.layout.groups.len()).map(|group| anchor(plan, group, &pending)).collect();
+        let order = rules::conversion_order(&plan.layout);
+        let anchors = (0..plan.layout.groups.len()).map(|group| anchor(plan, group, &order, &pending)).collect();
         let fingerprint = fingerprint(plan);
-        Migration { plan, graph, pending, anchors, fingerprint }
+        Migration { plan, graph, pending, order, anchors, fingerprint }
     }
 
     /// Whether there is nothing to do: every table in its place, every key as it will be.
@@ -55,6 +58,11 @@ impl<'p, 'a> Migration<'p, 'a> {
     /// Planned tables that have to move, partitions left out: they follow.
     pub(super) fn pending_tables(&self) -> impl Iterator<Item = TableId> + '_ {
         self.plan.tables.iter().map(|t| t.table).filter(|&t| self.is_pending(t))
+    }
+
+    /// Those of them that become reference or distributed tables, in the order in which Citus must be asked.
+    pub(super) fn conversions(&self) -> impl Iterator<Item = TableId> + '_ {
+        self.order.iter().copied().filter(|&t| self.is_pending(t))
     }
 
     pub(super) fn is_pending(&self, table: TableId) -> bool {
@@ -227,17 +235,10 @@ fn is_in_place(plan: &Plan<'_>, table: TableId, colocation: &[Option<i64>]) -> b
     }
 }
 
-/// A member that is in place already, else the one that most others of the group reference, else one that references
-/// none of them, else the first by name.
-fn anchor(plan: &Plan<'_>, group: GroupId, pending: &[bool]) -> Option<TableId> {
-    let graph = plan.graph();
-    let inside = |t: TableId| plan.layout.placement(t).group() == Some(group);
-    let rank = |table: TableId| {
-        let referenced = graph.incoming(table).filter(|e| e.referencing != table && inside(e.referencing)).count();
-        let references = graph.outgoing(table).any(|e| e.referenced != table && inside(e.referenced));
-        (pending[table.0], std::cmp::Reverse(referenced), references, &graph.table(table).name)
-    };
-    plan.layout.members(group).into_iter().min_by_key(|&t| rank(t))
+/// A member that is in place already, else the one that is converted first.
+fn anchor(plan: &Plan<'_>, group: GroupId, order: &[TableId], pending: &[bool]) -> Option<TableId> {
+    let members = order.iter().copied().filter(|&t| plan.layout.placement(t).group() == Some(group));
+    members.min_by_key(|&t| pending[t.0])
 }
 
 /// FNV-1a over what the plan does to which tables: the same plan gives the same value, in every build.

@@ -166,8 +166,7 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
 /// there already.
 fn roomy(block: Block, migration: &Migration<'_, '_>) -> Block {
     let moving: Vec<_> = migration
-        .pending_tables()
-        .filter(|&t| migration.placement(t) != Placement::Local)
+        .conversions()
         .map(|t| vec![literal(migration.name(t)), (migration.placement(t) == Placement::Reference).to_string()])
         .collect();
     if moving.is_empty() {

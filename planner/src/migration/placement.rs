@@ -3,7 +3,7 @@
 
 use crate::graph::TableId;
 use crate::identifier::{RelationName, quote_literal};
-use crate::layout::Placement;
+use crate::layout::{GroupId, Placement};
 use crate::plan::KeyFate;
 use crate::report::number;
 
@@ -49,7 +49,7 @@ fn is_altered(migration: &Migration<'_, '_>, table: TableId) -> bool {
 }
 
 pub(super) fn reference(migration: &Migration<'_, '_>) -> Vec<Step> {
-    let tables = migration.pending_tables().filter(|&t| migration.placement(t) == Placement::Reference);
+    let tables = migration.conversions().filter(|&t| migration.placement(t) == Placement::Reference);
     tables
         .map(|table| {
             let name = migration.name(table);
@@ -60,22 +60,15 @@ pub(super) fn reference(migration: &Migration<'_, '_>) -> Vec<Step> {
         .collect()
 }
 
-/// Anchors first: the other tables of a group are colocated with theirs by name.
+/// The anchor of a group comes before the others, which are colocated with it by name.
 pub(super) fn distribute(migration: &Migration<'_, '_>) -> Vec<Step> {
-    let mut moves: Vec<(usize, bool, TableId)> = migration
-        .pending_tables()
-        .filter_map(|table| {
-            let group = migration.placement(table).group()?;
-            Some((group, migration.anchor(group) != Some(table), table))
-        })
-        .collect();
-    moves.sort_unstable();
-    moves.into_iter().map(|(group, is_member, table)| distribute_one(migration, group, is_member, table)).collect()
+    let tables = migration.conversions().filter_map(|table| Some((table, migration.placement(table).group()?)));
+    tables.map(|(table, group)| distribute_one(migration, group, table)).collect()
 }
 
-fn distribute_one(migration: &Migration<'_, '_>, group: usize, is_member: bool, table: TableId) -> Step {
+fn distribute_one(migration: &Migration<'_, '_>, group: GroupId, table: TableId) -> Step {
     let name = migration.name(table);
-    let anchor = migration.anchor(group).filter(|_| is_member).map(|anchor| migration.name(anchor));
+    let anchor = migration.anchor(group).filter(|&anchor| anchor != table).map(|anchor| migration.name(anchor));
     let column = migration.plan.layout.distribution_column_name(table).unwrap_or_default();
     // Three quoting rules in one call: a quoted identifier as text, a raw column name, a quoted identifier as text.
     let (relation, raw_column) = (quote_literal(&name.to_string()), quote_literal(column));
@@ -155,8 +148,7 @@ fn counted(block: Block, migration: &Migration<'_, '_>, table: TableId, call: &s
 /// another: its own check looks one step far, this one looks all the way.
 pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration
-        .pending_tables()
-        .filter(|&t| migration.placement(t) != Placement::Local)
+        .conversions()
         .map(|table| {
             let name = migration.name(table);
             let members = members(name);
