@@ -511,6 +511,20 @@ impl Report<'_, '_> {
         }
     }
 
+    /// An override to try: a table in a role that it does not have, and could.
+    fn another_role(&self) -> serde_json::Value {
+        let ordinary = |t: &&PlannedTable| self.graph.table(t.table).kind == TableKind::Ordinary;
+        let placement = |t: &PlannedTable| self.plan.layout.placement(t.table);
+        let tables = || self.plan.tables.iter().filter(ordinary);
+        let distributed = tables().find(|t| placement(t).is_distributed()).map(|t| (t, Role::Reference));
+        let reference = tables().find(|t| placement(t) == Placement::Reference).map(|t| (t, Role::Local));
+        let (table, role) = match distributed.or(reference) {
+            Some((table, role)) => (table, role),
+            None => (&self.plan.tables[0], Role::Reference),
+        };
+        serde_json::json!({ self.graph.table(table.table).name.to_string(): { "role": role } })
+    }
+
     fn next(&mut self) {
         self.section("Next");
         let database = shell_word(&self.graph.schema.database);
@@ -519,8 +533,7 @@ impl Report<'_, '_> {
         );
         self.line(script);
         self.line("  every issue  SELECT * FROM advisor.plan_issues();");
-        let example = self.plan.tables.first().map(|t| self.graph.table(t.table).name.to_string()).unwrap_or_default();
-        let overrides = serde_json::json!({ example: { "role": "reference" } }).to_string();
+        let overrides = self.another_role().to_string();
         self.line(format!(
             "  another way  SELECT advisor.plan_distribution(overrides => {});",
             quote_literal(&overrides)
