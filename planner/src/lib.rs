@@ -35,6 +35,22 @@ pub struct Request {
     pub search_path: Vec<String>,
 }
 
+impl Request {
+    /// The arguments that ask for the same again, as SQL: `schemas => ARRAY['a']::name[], overrides => '{...}'`.
+    pub fn arguments(&self) -> String {
+        let mut arguments = Vec::new();
+        if let Some(schemas) = &self.schemas {
+            let names: Vec<String> = schemas.iter().map(|s| identifier::quote_literal(s)).collect();
+            arguments.push(format!("schemas => ARRAY[{}]::name[]", names.join(", ")));
+        }
+        if !self.overrides.0.is_empty() {
+            let json = serde_json::json!(self.overrides).to_string();
+            arguments.push(format!("overrides => {}", identifier::quote_literal(&json)));
+        }
+        arguments.join(", ")
+    }
+}
+
 /// Plans the distribution of a database. `tick` is called now and then during long work; it may unwind to cancel.
 ///
 /// # Errors

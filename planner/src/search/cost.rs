@@ -150,6 +150,10 @@ impl<'g, 'a> CostModel<'g, 'a> {
         if self.classes.is_inferred(table, column) {
             cost += load / 100;
         }
+        // A guess is no reason to spread a table that nothing else is joined with.
+        if self.sizes_guessed && !self.classes.is_shared(table, column) {
+            cost += load + POINT;
+        }
         cost
     }
 

@@ -63,7 +63,7 @@ pub fn search<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut(
             because: because::because(&layout, &classes, &model, table, overridden.contains(&table)),
         })
         .collect();
-    Ok(Plan::new(layout, planned, Some(outcome)))
+    Ok(Plan::new(layout, planned, request.clone(), Some(outcome)))
 }
 
 /// Overrides by table, refused where they could not even be tried.
