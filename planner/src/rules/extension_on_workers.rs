@@ -56,26 +56,38 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
             users.entry(extension).or_default().push(&t.name);
         }
     }
-    for (extension, tables) in users {
-        let names: Vec<String> = tables.iter().map(ToString::to_string).collect();
-        report(tables[0], ObjectType::Table, &tables[0].name, Objection {
-            message: format!("extension {} must be installed on every node", quote_identifier(extension)),
-            detail: Some(format!("It is used by {}.", enumerate(&names))),
-            hint: Some("Citus creates it on the workers; its files must be there.".to_owned()),
+    // One row for all: which nodes have which packages is one question.
+    let Some(first) = users.values().filter_map(|tables| tables.first()).min() else { return };
+    let names: Vec<String> = users.keys().map(|e| quote_identifier(e)).collect();
+    let of_each: Vec<String> = users
+        .iter()
+        .map(|(extension, tables)| {
+            let tables: Vec<String> = tables.iter().map(ToString::to_string).collect();
+            format!("{} is used by {}", quote_identifier(extension), enumerate(&tables))
+        })
+        .collect();
+    report(
+        first,
+        ObjectType::Table,
+        &first.name,
+        Objection {
+            message: format!("extensions must be installed on every node: {}", names.join(", ")),
+            detail: Some(format!("{}.", of_each.join("; "))),
+            hint: Some("Citus creates them on the workers; their files must be there.".to_owned()),
             fix_sql: None,
-        });
-    }
+        },
+    );
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
     #[test]
-    fn names_each_extension_once() {
+    fn names_each_extension_with_its_tables() {
         let mut schema = schema([table("a").columns("x public.citext"), table("b").columns("x public.citext")]);
         schema.types.get_mut("public.citext").unwrap().extension = Some("citext".into());
         let finding = one(&schema, "a: reference; b: reference", "extension-on-workers");
-        assert_eq!(finding.detail.as_deref(), Some("It is used by public.a and public.b."));
+        assert_eq!(finding.detail.as_deref(), Some("citext is used by public.a and public.b."));
         assert!(found(&schema, "", "extension-on-workers").is_empty());
     }
 }

@@ -49,7 +49,7 @@ impl<'a> Situation<'a> {
             without_target: Vec::new(),
         };
         situation.refuse_for_themselves(asked);
-        situation.refuse_newcomers();
+        situation.refuse_newcomers(asked);
         situation.add_foreign_keys();
         situation
     }
@@ -115,11 +115,11 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// Tables that are refused next to those before them.
-    fn refuse_newcomers(&mut self) {
-        let asked = self.layout.clone();
+    /// Tables that are refused next to those before them. Those refused already hear this objection too, at the end.
+    fn refuse_newcomers(&mut self, asked: &Layout<'a>) {
         let graph = asked.graph;
-        let order = conversion_order(&asked);
+        let mut order = conversion_order(&self.layout);
+        order.extend(graph.planned_tables().filter(|&t| self.refused[t.0] && !asked.is_local(t)));
         for &table in &order {
             self.layout.place(table, Placement::Local);
         }
@@ -213,6 +213,13 @@ impl<'a> Situation<'a> {
     ) -> Option<(&'static Rule, String)> {
         let graph = self.layout.graph;
         let plain = |t: &TableId| self.layout.is_local(*t) && !self.managed[t.0];
+        let cascades = component.len() > 1 || !graph.partitions(graph.root(table)).is_empty();
+        for &member in component.iter().filter(|_| cascades) {
+            let rule = &super::multi_level_partitioning::RULE;
+            if let Some(message) = rule.conversion.and_then(|refuses| refuses(&self.layout, member, &|_| true)) {
+                return Some((rule, message));
+            }
+        }
         let with_own_key = accepted.iter().map(|&e| &graph.edges[e]).find_map(|e| {
             let inside = component.contains(&graph.root(e.referencing));
             [e.referencing, e.referenced].into_iter().find(|&t| inside && graph.is_partition(t))
