@@ -107,12 +107,7 @@ pub struct LostObject {
 
 impl<'a> Plan<'a> {
     /// Works out what a layout does to every key, foreign key and trigger. `tables` are those that the plan speaks of.
-    pub fn new(
-        layout: Layout<'a>,
-        tables: Vec<PlannedTable>,
-        request: Request,
-        search: Option<SearchOutcome>,
-    ) -> Self {
+    pub fn new(layout: Layout<'a>, tables: Vec<PlannedTable>, request: Request, search: Option<SearchOutcome>) -> Self {
         let graph = layout.graph;
         let planned = |t: TableId| tables.iter().any(|p| p.table == graph.root(t));
         let mut findings: Vec<Finding> = rules::judge(&layout);

@@ -204,7 +204,11 @@ impl Report<'_, '_> {
                 let more = (!rest.is_empty()).then(|| {
                     let bytes: i64 = rest.iter().filter_map(|t| t.bytes).sum();
                     let sum = if bytes > 0 { format!(", {}", size(bytes)) } else { String::new() };
-                    format!("  and {}{sum}: {}", count(rest.len(), "more table"), self.call("SELECT * FROM", "plan_tables", ""))
+                    format!(
+                        "  and {}{sum}: {}",
+                        count(rest.len(), "more table"),
+                        self.call("SELECT * FROM", "plan_tables", "")
+                    )
                 });
                 (heading, tables[..shown].iter().map(|t| self.row(t)).collect(), more)
             })
@@ -461,8 +465,7 @@ impl Report<'_, '_> {
                 self.issue(finding);
             }
             if findings.len() > shown {
-                let call =
-                    self.call("SELECT * FROM", "plan_issues", &format!(" WHERE code = {}", quote_literal(code)));
+                let call = self.call("SELECT * FROM", "plan_issues", &format!(" WHERE code = {}", quote_literal(code)));
                 self.line(format!("     {} of {code}: {call}", count(findings.len() - shown, "more object")));
             }
         }
@@ -532,7 +535,8 @@ impl Report<'_, '_> {
         let arguments: Vec<String> = arguments.into_iter().filter(|a| !a.is_empty()).collect();
         let script = format!("SELECT advisor.plan_distribution({})", arguments.join(", "));
         // Double quotes where the shell leaves their inside alone, else its only safe ones.
-        let script = if script.contains(['"', '$', '`', '\\', '!']) { shell_word(&script) } else { format!("\"{script}\"") };
+        let script =
+            if script.contains(['"', '$', '`', '\\', '!']) { shell_word(&script) } else { format!("\"{script}\"") };
         self.line(format!("  the script   psql -XAt -d {database} -c {script} > migrate.sql"));
         let call = self.call("SELECT * FROM", "plan_issues", "");
         self.line(format!("  every issue  {call}"));
