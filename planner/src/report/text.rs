@@ -519,7 +519,10 @@ impl Report<'_, '_> {
         let ordinary = |t: &&PlannedTable| self.graph.table(t.table).kind == TableKind::Ordinary;
         let placement = |t: &PlannedTable| self.plan.layout.placement(t.table);
         let tables = || self.plan.tables.iter().filter(ordinary);
-        let distributed = tables().find(|t| placement(t).is_distributed()).map(|t| (t, Role::Reference));
+        let distributed = tables()
+            .filter(|t| placement(t).is_distributed())
+            .min_by_key(|t| (t.bytes, &self.graph.table(t.table).name))
+            .map(|t| (t, Role::Reference));
         let reference = tables().find(|t| placement(t) == Placement::Reference).map(|t| (t, Role::Local));
         let (table, role) = match distributed.or(reference) {
             Some((table, role)) => (table, role),

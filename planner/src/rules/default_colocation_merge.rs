@@ -3,6 +3,7 @@
 use super::support::ident;
 use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
+use crate::classes::ColumnClasses;
 use crate::graph::TableId;
 use crate::identifier::quote_literal;
 use crate::layout::Layout;
@@ -10,8 +11,8 @@ use crate::layout::Layout;
 declare_rule! {
     /// ## What it is
     ///
-    /// A table is in a colocation group with others, but no foreign key joins it to any of them on the distribution
-    /// column.
+    /// A table is in a colocation group with others, but neither a foreign key nor its name says that its distribution
+    /// column holds the same as theirs.
     ///
     /// ## Why on Citus
     ///
@@ -46,19 +47,23 @@ declare_rule! {
 
 fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
     let layout = &situation.layout;
+    if layout.groups.is_empty() {
+        return;
+    }
+    let classes = ColumnClasses::new(layout.graph);
     for group in 0..layout.groups.len() {
         let members = layout.members(group);
-        let names: Vec<&str> = members.iter().filter_map(|&t| layout.distribution_column_name(t)).collect();
-        for (&table, &column) in members.iter().zip(&names) {
-            // Columns of one name mean the same often enough, as do columns that foreign keys lead to.
-            let same_name = names.iter().filter(|&&n| n == column).count() > 1;
-            if members.len() < 2 || same_name || is_joined(layout, table, &members) {
+        let class = |t: TableId| layout.placement(t).distribution_column().map(|c| classes.class(t, c));
+        for &table in &members {
+            let related = members.iter().any(|&other| other != table && class(other) == class(table));
+            let Some(column) = layout.distribution_column_name(table) else { continue };
+            if members.len() < 2 || related {
                 continue;
             }
             let t = layout.graph.table(table);
             report(&t.name, ObjectType::Column, column, Objection {
                 message: format!("{} shares a group by the type of {} alone", t.name, ident(column)),
-                detail: Some(format!("No foreign key joins it to another table of the group on {}.", ident(column))),
+                detail: Some(format!("Neither a foreign key nor its name joins {} to another column that the group is distributed by.", ident(column))),
                 hint: Some("In a group of its own it can be moved by itself.".to_owned()),
                 fix_sql: is_there(layout, table).then(|| {
                     let name = quote_literal(&t.name.to_string());
@@ -67,18 +72,6 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
             });
         }
     }
-}
-
-/// Whether a foreign key pairs the distribution column with that of another member.
-fn is_joined(layout: &Layout<'_>, table: TableId, members: &[TableId]) -> bool {
-    let graph = layout.graph;
-    let column = |t: TableId| layout.placement(t).distribution_column();
-    let outgoing = graph.outgoing(table).map(|e| (e.referenced, e));
-    let incoming = graph.incoming(table).map(|e| (e.referencing, e));
-    outgoing.chain(incoming).any(|(other, e)| {
-        let pair = column(e.referencing).zip(column(e.referenced));
-        other != table && members.contains(&other) && pair.is_some_and(|pair| e.columns.contains(&pair))
-    })
 }
 
 fn is_there(layout: &Layout<'_>, table: TableId) -> bool {

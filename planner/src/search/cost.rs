@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::classes::{ColumnClasses, NAMELESS};
+use crate::classes::{ColumnClasses, NAMELESS};
 use crate::graph::{ColumnId, Edge, Graph, TableId};
 use crate::layout::{Layout, Placement};
 use crate::plan::{ForeignKeyFate, KeyFate, foreign_key_fate, key_fate};
