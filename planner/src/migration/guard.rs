@@ -177,7 +177,9 @@ fn filled(block: Block, migration: &Migration<'_, '_>) -> Block {
     let looks = nullable.into_iter().map(|(t, column)| {
         let (name, column) = (migration.name(t), &migration.graph.column(t, column).name);
         format!(
-            "IF EXISTS (SELECT FROM {name} WHERE {} IS NULL) THEN problems := concat_ws(E'\\n', problems, {}); END IF",
+            "IF NOT ({}) THEN\n    IF EXISTS (SELECT 1 FROM {name} WHERE {} IS NULL) THEN\n      \
+             problems := concat_ws(E'\\n', problems, {});\n    END IF;\n  END IF",
+            migration.is_placed(t),
             quote_identifier(column),
             quote_literal(&format!("{name} has rows without {column}"))
         )
