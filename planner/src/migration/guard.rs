@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::graph::TableId;
-use crate::identifier::{RelationName, quote_literal};
+use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::layout::Placement;
 use crate::plan::{ForeignKeyFate, KeyFate};
 
@@ -51,6 +51,7 @@ fn checks(migration: &Migration<'_, '_>) -> String {
     block = feasible(block, migration);
     block = ready(block);
     block = unchanged(block, migration);
+    block = filled(block, migration);
     block = roomy(block, migration);
     block.run(migration.mark_checked()).finish()
 }
@@ -160,6 +161,37 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
             )
             .detail("problems"),
         )
+}
+
+/// Fails where a row has no value in its distribution column. Citus would say so itself, but only when all foreign keys
+/// are gone already.
+fn filled(block: Block, migration: &Migration<'_, '_>) -> Block {
+    let nullable: Vec<_> = migration
+        .conversions()
+        .filter_map(|t| Some((t, migration.placement(t).distribution_column()?)))
+        .filter(|&(t, column)| !migration.graph.column(t, column).not_null)
+        .collect();
+    if nullable.is_empty() {
+        return block;
+    }
+    let looks = nullable.into_iter().map(|(t, column)| {
+        let (name, column) = (migration.name(t), &migration.graph.column(t, column).name);
+        format!(
+            "IF NOT ({}) THEN\n    IF EXISTS (SELECT 1 FROM {name} WHERE {} IS NULL) THEN\n      \
+             problems := concat_ws(E'\\n', problems, {});\n    END IF;\n  END IF",
+            migration.is_placed(t),
+            quote_identifier(column),
+            quote_literal(&format!("{name} has rows without {column}"))
+        )
+    });
+    block.run_all(looks).fail_if(
+        "problems IS NOT NULL",
+        &Failure::new(
+            "Citus refuses rows without a value in the distribution column",
+            "Fill it in, or delete the rows.",
+        )
+        .detail("problems"),
+    )
 }
 
 /// Fails where a worker has less room than its share of the copies needs. The originals stay until the end, but they are

@@ -8,11 +8,15 @@ use super::context::{Migration, described, regclass};
 use super::sql::{Failure, comment, one_line};
 use super::{Phase, Step, local_tables};
 
-/// What will be different, and what rows might stop: comments, so that nothing goes in silence.
+/// What rows might stop, and what will be different: comments, so that nothing goes in silence.
 pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
     let mut steps = Vec::new();
-    let findings = migration.plan.findings.iter();
-    for finding in findings.filter(|f| matches!(f.effect, Effect::Data | Effect::Silent) && concerns(migration, f)) {
+    for finding in migration.plan.findings.iter().filter(|f| !is_dealt_with(f) && concerns(migration, f)) {
+        let warning = match finding.effect {
+            Effect::Data => "Refused if the rows are so",
+            Effect::Silent => "Different afterwards",
+            _ => continue,
+        };
         let object = match finding.object_type {
             ObjectType::Table => finding.relation.to_string(),
             kind => described(kind, &finding.object_name, &finding.relation),
@@ -20,7 +24,7 @@ pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
         steps.push(Step {
             phase: Phase::Prepare,
             relation: Some(finding.relation.clone()),
-            statement: comment(&format!("{} {}: {object}: {}", finding.code, finding.name, finding.message)),
+            statement: comment(&format!("{warning}: {object}: {} ({})", finding.message, finding.code)),
             because: finding.detail.clone().or(finding.hint.clone()).unwrap_or_default(),
         });
     }
@@ -38,18 +42,6 @@ pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
 
 /// Objections that no step gets out of the way, a line each: with one of them the script must not begin.
 pub(super) fn blockers(migration: &Migration<'_, '_>) -> Vec<String> {
-    let is_dealt_with = |finding: &Finding| {
-        matches!(
-            finding.object_type,
-            ObjectType::PrimaryKey
-                | ObjectType::Unique
-                | ObjectType::UniqueIndex
-                | ObjectType::Exclusion
-                | ObjectType::ForeignKey
-                | ObjectType::Trigger
-                | ObjectType::Policy
-        ) || finding.name == "already-distributed"
-    };
     let mut lines: Vec<String> = migration
         .plan
         .findings
@@ -77,6 +69,20 @@ pub(super) fn blockers(migration: &Migration<'_, '_>) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Whether steps get it out of the way, or say themselves what is lost.
+fn is_dealt_with(finding: &Finding) -> bool {
+    matches!(
+        finding.object_type,
+        ObjectType::PrimaryKey
+            | ObjectType::Unique
+            | ObjectType::UniqueIndex
+            | ObjectType::Exclusion
+            | ObjectType::ForeignKey
+            | ObjectType::Trigger
+            | ObjectType::Policy
+    ) || matches!(finding.name, "already-distributed" | "long-names" | "check-not-valid")
 }
 
 /// Whether a finding is about a table that this migration moves.

@@ -5,10 +5,11 @@
 //! return last. Each statement is a transaction of its own, guards itself, and does nothing where its work is done: the
 //! whole can be cut anywhere and run again, and a second run after success changes nothing.
 //!
-//! One file per thing that happens: [`guard`] refuses and verifies, [`foreign_keys`], [`keys`] and [`losses`] take away
-//! and give back, [`placement`] moves tables, [`local_tables`] keeps what Citus forgets of tables that stay. [`script`]
+//! One file per thing that happens: [`guard`] refuses and verifies, [`foreign_keys`], [`checks`], [`keys`] and
+//! [`losses`] take away and give back, [`placement`] moves tables, [`local_tables`] keeps what Citus forgets of tables that stay. [`script`]
 //! prints it for psql.
 
+mod checks;
 mod context;
 mod foreign_keys;
 mod guard;
@@ -94,12 +95,14 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(guard::prepare(&migration));
     steps.extend(losses::announce(&migration));
     steps.extend(foreign_keys::drop(&migration));
+    steps.extend(checks::drop(&migration));
     steps.extend(losses::drop(&migration));
     steps.extend(placement::undistribute(&migration));
     steps.extend(keys::not_null(&migration));
     steps.extend(keys::swap(&migration));
     steps.extend(placement::reference(&migration));
     steps.extend(placement::distribute(&migration));
+    steps.extend(checks::create(&migration));
     steps.extend(foreign_keys::create(&migration));
     steps.extend(guard::verify(&migration));
     steps.extend(placement::truncate(&migration));

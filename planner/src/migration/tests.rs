@@ -247,6 +247,21 @@ fn a_widened_foreign_key_keeps_its_clauses() {
 }
 
 #[test]
+fn checks_that_are_not_valid_wait_for_the_rows() {
+    let mut t = table("t", vec![column("a", true)], vec![], vec![]);
+    t["checks"] = json!([
+        {"name": "c", "definition": "CHECK ((a > 0)) NOT VALID", "validated": false},
+        {"name": "d", "definition": "CHECK ((a > 1))"}
+    ]);
+    let schema = schema(vec![t]);
+    let graph = Graph::new(&schema);
+    let steps = steps(&plan(&graph, json!({"t": {"role": "distributed", "column": "a"}})));
+    position(&steps, Phase::Drop, "ALTER TABLE public.t DROP CONSTRAINT c;");
+    position(&steps, Phase::Constraints, "ALTER TABLE public.t ADD CONSTRAINT c CHECK ((a > 0)) NOT VALID;");
+    assert!(steps.iter().all(|s| !s.statement.contains("CONSTRAINT d")));
+}
+
+#[test]
 fn nothing_to_do_where_everything_is_in_place() {
     let mut schema = tenants();
     let citus = |name: &str, kind: &str, column: Option<&str>, colocation_id: i64| {
