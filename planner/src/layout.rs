@@ -259,6 +259,8 @@ fn resolve_name(graph: &Graph<'_>, written: &str, search_path: &[String], argume
     }
     let error = Error::new(ErrorKind::UndefinedTable, format!("relation \"{written}\" in {argument} does not exist"));
     Err(match similar_table(graph, &name) {
+        // A name that brings quotes of its own needs no others.
+        Some(similar) if similar.to_string().contains('"') => error.hint(format!("Perhaps you meant {similar}.")),
         Some(similar) => error.hint(format!("Perhaps you meant \"{similar}\".")),
         None => error.hint("SELECT relation FROM advisor.plan_tables(); lists the tables."),
     })

@@ -216,6 +216,10 @@ struct BranchAndBound<'p, 'c> {
     position: Vec<usize>,
     /// Cost of each value given the variables assigned so far.
     costs: Vec<Vec<Cost>>,
+    /// The least of each variable's `costs`.
+    least: Vec<Cost>,
+    /// Sum of `least` over the variables that are still open.
+    rest: Cost,
     members: Vec<usize>,
     choice: Vec<usize>,
     /// Load that the variables from a position on could still spread.
@@ -238,11 +242,16 @@ impl<'p, 'c> BranchAndBound<'p, 'c> {
             let can = problem.values[order[at]].iter().any(|v| v.group.is_some());
             spreadable[at] = spreadable[at + 1] + if can { problem.loads[order[at]] } else { 0 };
         }
+        let costs: Vec<Vec<Cost>> =
+            problem.values.iter().map(|values| values.iter().map(|v| v.cost).collect()).collect();
+        let least: Vec<Cost> = costs.iter().map(|c| minimum(c)).collect();
         BranchAndBound {
             problem,
             neighbours,
             position,
-            costs: problem.values.iter().map(|values| values.iter().map(|v| v.cost).collect()).collect(),
+            rest: least.iter().sum(),
+            costs,
+            least,
             members: vec![0; problem.groups],
             choice: best.clone(),
             order,
@@ -274,36 +283,41 @@ impl<'p, 'c> BranchAndBound<'p, 'c> {
             }
             return true;
         }
-        let rest: Cost = self.order[at + 1..].iter().map(|&v| self.costs[v].iter().min().copied().unwrap_or(0)).sum();
         let variable = self.order[at];
         let load = self.problem.loads[variable];
         let mut values: Vec<(Cost, usize)> =
             self.costs[variable].iter().enumerate().map(|(value, &cost)| (cost, value)).collect();
         values.sort_unstable();
+        self.rest -= self.least[variable];
+        let mut finished = true;
         for (cost, value) in values {
             let group = self.problem.values[variable][value].group;
             let opens = group.is_some_and(|g| self.members[g] == 0);
             let assigned = assigned + cost + if opens { self.problem.group_cost } else { 0 };
             let spread = spread + if group.is_some() { load } else { 0 };
-            let bound = assigned + rest + (self.problem.shortfall)(spread + self.spreadable[at + 1]);
-            if bound >= self.best_cost {
+            let fixed = assigned + (self.problem.shortfall)(spread + self.spreadable[at + 1]);
+            if fixed + self.rest >= self.best_cost {
                 continue;
             }
             self.choice[variable] = value;
-            if let Some(group) = group {
-                self.members[group] += 1;
-            }
             self.propagate(variable, value, 1);
-            let finished = self.descend(at + 1, assigned, spread, tick);
-            self.propagate(variable, value, -1);
-            if let Some(group) = group {
-                self.members[group] -= 1;
+            // What the value does to its neighbours may already be too much.
+            if fixed + self.rest < self.best_cost {
+                if let Some(group) = group {
+                    self.members[group] += 1;
+                }
+                finished = self.descend(at + 1, assigned, spread, tick);
+                if let Some(group) = group {
+                    self.members[group] -= 1;
+                }
             }
+            self.propagate(variable, value, -1);
             if !finished {
-                return false;
+                break;
             }
         }
-        true
+        self.rest += self.least[variable];
+        finished
     }
 
     /// Adds (or takes back) what an assignment means for the neighbours that are still open.
@@ -318,8 +332,15 @@ impl<'p, 'c> BranchAndBound<'p, 'c> {
                 let (a, b) = if is_a { (value, other_value) } else { (other_value, value) };
                 *cost += sign * pair_cost(self.problem, pair, a, b);
             }
+            let least = minimum(&self.costs[other]);
+            self.rest += least - self.least[other];
+            self.least[other] = least;
         }
     }
+}
+
+fn minimum(costs: &[Cost]) -> Cost {
+    costs.iter().min().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
