@@ -32,7 +32,6 @@ fn plan_distribution(
 }
 
 #[pg_extern(stable, parallel_restricted)]
-#[allow(clippy::type_complexity, reason = "the columns of the contract")]
 fn plan_tables(
     schemas: default!(Option<Names>, "NULL"),
     overrides: default!(Option<Jsonb>, "'{}'"),
@@ -70,7 +69,6 @@ fn plan_tables(
 }
 
 #[pg_extern(stable, parallel_restricted)]
-#[allow(clippy::type_complexity, reason = "the columns of the contract")]
 fn plan_issues(
     schemas: default!(Option<Names>, "NULL"),
     overrides: default!(Option<Jsonb>, "'{}'"),
@@ -98,7 +96,6 @@ fn plan_issues(
 }
 
 #[pg_extern(stable, parallel_restricted)]
-#[allow(clippy::type_complexity, reason = "the columns of the contract")]
 fn check_distribution(
     assignment: Option<Jsonb>,
 ) -> Result<
@@ -136,7 +133,6 @@ fn check_distribution(
 }
 
 #[pg_extern(stable, parallel_restricted)]
-#[allow(clippy::type_complexity, reason = "the columns of the contract")]
 fn migration_steps(
     schemas: default!(Option<Names>, "NULL"),
     overrides: default!(Option<Jsonb>, "'{}'"),
@@ -166,7 +162,6 @@ fn migration_steps(
 
 /// The register of rules; `advisor.rules` shows it.
 #[pg_extern(name = "_rules", immutable, parallel_safe)]
-#[allow(clippy::type_complexity, reason = "the columns of the contract")]
 fn rules() -> TableIterator<
     'static,
     (

@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(code.type_modifier, 24);
         assert_eq!(names(&code.options), ["n_distinct=1000"]);
         assert_eq!(code.comment.as_deref(), Some("as printed"));
-        assert_eq!(column(customer, "mood").options, [String::new(); 0]);
+        assert!(column(customer, "mood").options.is_empty());
         assert_eq!(column(customer, "ticket").sequences, [name("ticket")]);
         assert_eq!(column(customer, "ticket").default.as_deref(), Some("nextval('shop.ticket'::regclass)"));
         assert!(column(table(&model, "shop.quote"), "t").sequences.is_empty());

@@ -42,5 +42,5 @@ SELECT count(*) AS lines_that_differ FROM as_owner o FULL JOIN in_a_trap t USING
 
 \set VERBOSITY terse
 DROP SCHEMA bank, traps CASCADE;
-DROP TABLE pg_temp.pg_attribute;
+DROP TABLE pg_temp.pg_attribute, as_owner, in_a_trap;
 DROP ROLE advisor_test_nobody;

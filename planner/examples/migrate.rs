@@ -49,5 +49,5 @@ fn given<'a>(graph: &'a Graph<'a>, assignment: &Assignment) -> Result<Plan<'a>, 
         overridden: true,
         because: String::new(),
     });
-    Ok(Plan::new(layout, tables.collect(), None))
+    Ok(Plan::new(layout, tables.collect(), Request::default(), None))
 }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assignment;
+pub mod classes;
 pub mod error;
 pub mod graph;
 pub mod identifier;
@@ -33,6 +34,22 @@ pub struct Request {
     pub overrides: Assignment,
     /// Raw schema names along which unqualified names in the overrides are looked up.
     pub search_path: Vec<String>,
+}
+
+impl Request {
+    /// The arguments that ask for the same again, as SQL: `schemas => ARRAY['a']::name[], overrides => '{...}'`.
+    pub fn arguments(&self) -> String {
+        let mut arguments = Vec::new();
+        if let Some(schemas) = &self.schemas {
+            let names: Vec<String> = schemas.iter().map(|s| identifier::quote_literal(s)).collect();
+            arguments.push(format!("schemas => ARRAY[{}]::name[]", names.join(", ")));
+        }
+        if !self.overrides.0.is_empty() {
+            let json = serde_json::json!(self.overrides).to_string();
+            arguments.push(format!("overrides => {}", identifier::quote_literal(&json)));
+        }
+        arguments.join(", ")
+    }
 }
 
 /// Plans the distribution of a database. `tick` is called now and then during long work; it may unwind to cancel.

@@ -1,5 +1,8 @@
 //! The result that everything else reads: reports, rows, the migration script. Computed once and only read afterwards.
 
+use std::collections::BTreeSet;
+
+use crate::Request;
 use crate::graph::{ColumnId, Edge, EdgeId, Graph, TableId};
 use crate::layout::{Layout, Placement};
 use crate::rules::{self, Effect, Finding, ForeignKeyCase, KeyCase, ObjectType, Rule};
@@ -8,6 +11,8 @@ use crate::schema::{ConstraintKind, Index, ReferentialAction};
 /// A plan for a whole database.
 pub struct Plan<'a> {
     pub layout: Layout<'a>,
+    /// What the user asked for.
+    pub request: Request,
     /// Planned tables (no partitions), sorted by name, limited to the schemas asked for.
     pub tables: Vec<PlannedTable>,
     /// What becomes of every foreign key that touches a planned table, in the order of the graph's edges.
@@ -102,7 +107,7 @@ pub struct LostObject {
 
 impl<'a> Plan<'a> {
     /// Works out what a layout does to every key, foreign key and trigger. `tables` are those that the plan speaks of.
-    pub fn new(layout: Layout<'a>, tables: Vec<PlannedTable>, search: Option<SearchOutcome>) -> Self {
+    pub fn new(layout: Layout<'a>, tables: Vec<PlannedTable>, request: Request, search: Option<SearchOutcome>) -> Self {
         let graph = layout.graph;
         let planned = |t: TableId| tables.iter().any(|p| p.table == graph.root(t));
         let mut findings: Vec<Finding> = rules::judge(&layout);
@@ -130,6 +135,7 @@ impl<'a> Plan<'a> {
             }
         }
         findings.retain(|f| graph.find(&f.relation).is_none_or(planned));
+        drop_echoes(&mut findings);
         rules::sort(&mut findings);
         let mut keys = Vec::new();
         for table in graph.tables().filter(|&t| planned(t)) {
@@ -149,12 +155,24 @@ impl<'a> Plan<'a> {
                 Some(LostObject { table, kind: f.object_type, name: f.object_name.clone(), code: f.code })
             })
             .collect();
-        Plan { layout, tables, foreign_keys, keys, lost_objects, findings, search }
+        Plan { layout, request, tables, foreign_keys, keys, lost_objects, findings, search }
     }
 
     pub fn graph(&self) -> &'a Graph<'a> {
         self.layout.graph
     }
+}
+
+/// A foreign key that is refused for a reason of its own need not also be told that the key it references is.
+fn drop_echoes(findings: &mut Vec<Finding>) {
+    let is_echo = |f: &Finding| f.name == "fk-target-needs-unique";
+    let object = |f: &Finding| (f.relation.clone(), f.object_name.clone());
+    let refused: BTreeSet<_> = findings
+        .iter()
+        .filter(|f| f.object_type == ObjectType::ForeignKey && f.effect == Effect::Blocked && !is_echo(f))
+        .map(object)
+        .collect();
+    findings.retain(|f| !is_echo(f) || !refused.contains(&object(f)));
 }
 
 /// The codes by which a foreign key is refused, or kept in name only.

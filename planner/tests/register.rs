@@ -61,6 +61,6 @@ fn every_rule_has_a_rejecting_and_an_accepting_test() {
         assert!(tests.contains(&format!("\"{}", rule.name)), "{}: its tests do not name it", rule.name);
         let accepts = ["is_empty()", "assert!(!", "expected", "accepts", "but_not"];
         assert!(accepts.iter().any(|a| tests.contains(a)), "{}: no accepting test", rule.name);
-        assert!(tests.contains("assert_eq!") || tests.contains("one("), "{}: no rejecting test", rule.name);
+        assert!(tests.contains("assert_eq!") || tests.contains("assert!(refuses("), "{}: no rejecting test", rule.name);
     }
 }

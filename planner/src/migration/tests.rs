@@ -61,6 +61,7 @@ fn plan<'a>(graph: &'a Graph<'a>, assignment: Value) -> Plan<'a> {
     });
     let foreign_keys = (0..graph.edges.len()).map(|edge| PlannedForeignKey { edge, fate: ForeignKeyFate::Kept });
     Plan {
+        request: crate::Request::default(),
         tables: tables.collect(),
         foreign_keys: foreign_keys.collect(),
         keys: keys.collect(),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::number::{count, size, thousands};
-use crate::assignment::Role;
+use crate::Request;
+use crate::assignment::{Assignment, Role};
 use crate::graph::{Graph, TableId};
 use crate::identifier::{quote_identifier, quote_identifiers, quote_literal};
 use crate::layout::Placement;
@@ -203,7 +204,11 @@ impl Report<'_, '_> {
                 let more = (!rest.is_empty()).then(|| {
                     let bytes: i64 = rest.iter().filter_map(|t| t.bytes).sum();
                     let sum = if bytes > 0 { format!(", {}", size(bytes)) } else { String::new() };
-                    format!("  and {}{sum}: SELECT * FROM advisor.plan_tables();", count(rest.len(), "more table"))
+                    format!(
+                        "  and {}{sum}: {}",
+                        count(rest.len(), "more table"),
+                        self.call("SELECT * FROM", "plan_tables", "")
+                    )
                 });
                 (heading, tables[..shown].iter().map(|t| self.row(t)).collect(), more)
             })
@@ -275,10 +280,8 @@ impl Report<'_, '_> {
         }
         if explained.len() > REASONS_SHOWN {
             let rest = explained.len() - REASONS_SHOWN;
-            self.line(format!(
-                "  {} explained by SELECT relation, because FROM advisor.plan_tables();",
-                has_are(rest, "more table")
-            ));
+            let call = self.call("SELECT relation, because FROM", "plan_tables", "");
+            self.line(format!("  {} explained by {call}", has_are(rest, "more table")));
         }
         match overridden.len() {
             0 => {}
@@ -328,10 +331,8 @@ impl Report<'_, '_> {
             }
         }
         if total > LOSSES_SHOWN {
-            self.line(format!(
-                "  and {} more: SELECT * FROM advisor.plan_issues() WHERE effect <> 'advice';",
-                thousands((total - LOSSES_SHOWN) as i64)
-            ));
+            let call = self.call("SELECT * FROM", "plan_issues", " WHERE effect <> 'advice'");
+            self.line(format!("  and {} more: {call}", thousands((total - LOSSES_SHOWN) as i64)));
         }
     }
 
@@ -464,11 +465,8 @@ impl Report<'_, '_> {
                 self.issue(finding);
             }
             if findings.len() > shown {
-                self.line(format!(
-                    "     {} of {code}: SELECT * FROM advisor.plan_issues() WHERE code = {};",
-                    count(findings.len() - shown, "more object"),
-                    quote_literal(code)
-                ));
+                let call = self.call("SELECT * FROM", "plan_issues", &format!(" WHERE code = {}", quote_literal(code)));
+                self.line(format!("     {} of {code}: {call}", count(findings.len() - shown, "more object")));
             }
         }
     }
@@ -511,18 +509,45 @@ impl Report<'_, '_> {
         }
     }
 
+    /// A query on one of the planning functions, with the arguments that made this plan.
+    fn call(&self, select: &str, function: &str, rest: &str) -> String {
+        format!("{select} advisor.{function}({}){rest};", self.plan.request.arguments())
+    }
+
+    /// An override to try: a table in a role that it does not have, and could.
+    fn another_role(&self) -> serde_json::Value {
+        let ordinary = |t: &&PlannedTable| self.graph.table(t.table).kind == TableKind::Ordinary;
+        let placement = |t: &PlannedTable| self.plan.layout.placement(t.table);
+        let tables = || self.plan.tables.iter().filter(ordinary);
+        let distributed = tables()
+            .filter(|t| placement(t).is_distributed())
+            .min_by_key(|t| (t.bytes, &self.graph.table(t.table).name))
+            .map(|t| (t, Role::Reference));
+        let reference = tables().find(|t| placement(t) == Placement::Reference).map(|t| (t, Role::Local));
+        let (table, role) = match distributed.or(reference) {
+            Some((table, role)) => (table, role),
+            None => (&self.plan.tables[0], Role::Reference),
+        };
+        serde_json::json!({ self.graph.table(table.table).name.to_string(): { "role": role } })
+    }
+
     fn next(&mut self) {
         self.section("Next");
         let database = shell_word(&self.graph.schema.database);
-        let script = format!(
-            "  the script   psql -XAt -d {database} -c \"SELECT advisor.plan_distribution(format => 'sql')\" > migrate.sql"
-        );
-        self.line(script);
-        self.line("  every issue  SELECT * FROM advisor.plan_issues();");
-        let example = self.plan.tables.first().map(|t| self.graph.table(t.table).name.to_string()).unwrap_or_default();
-        let overrides = serde_json::json!({ example: { "role": "reference" } }).to_string();
+        let arguments = [self.plan.request.arguments(), "format => 'sql'".to_owned()];
+        let arguments: Vec<String> = arguments.into_iter().filter(|a| !a.is_empty()).collect();
+        let script = format!("SELECT advisor.plan_distribution({})", arguments.join(", "));
+        // Double quotes where the shell leaves their inside alone, else its only safe ones.
+        let script =
+            if script.contains(['"', '$', '`', '\\', '!']) { shell_word(&script) } else { format!("\"{script}\"") };
+        self.line(format!("  the script   psql -XAt -d {database} -c {script} > migrate.sql"));
+        let call = self.call("SELECT * FROM", "plan_issues", "");
+        self.line(format!("  every issue  {call}"));
+        let overrides = self.another_role().to_string();
+        let schemas = Request { overrides: Assignment::default(), ..self.plan.request.clone() }.arguments();
+        let separator = if schemas.is_empty() { "" } else { ", " };
         self.line(format!(
-            "  another way  SELECT advisor.plan_distribution(overrides => {});",
+            "  another way  SELECT advisor.plan_distribution({schemas}{separator}overrides => {});",
             quote_literal(&overrides)
         ));
     }

@@ -1,12 +1,12 @@
 //! See [`RULE`].
 
-use super::support::{keep_as_reference, name};
-use super::{Check, Objection, ObjectType};
+use super::support::{drop_index, keep_as_reference, name};
+use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
 use crate::graph::TableId;
 use crate::identifier::parse_qualified_name;
 use crate::layout::Layout;
-use crate::schema::{DependencyKind, RelationName};
+use crate::schema::{Dependency, DependencyKind, RelationName};
 
 declare_rule! {
     /// ## What it is
@@ -44,25 +44,48 @@ declare_rule! {
     remediation: "Make the other table a reference table first, or use a composite type of its own.",
     source: "metadata/dependency.c:DeferErrorIfHasUnsupportedDependency",
     conversion: conversion,
-    check: Check::Newcomer(refuses),
+    check: Check::NewcomerAndObjects { refuses, walk },
 }
 
-/// Tables whose row types the definition of a table, or of a partition of it, uses.
-pub(super) fn used_tables(layout: &Layout<'_>, table: TableId) -> Vec<TableId> {
-    let graph = layout.graph;
-    let mut used = Vec::new();
-    for t in std::iter::once(table).chain(graph.descendants(table)) {
-        for dependency in &graph.table(t).dependencies {
-            let before = !matches!(dependency.via.as_str(), "index" | "policy" | "trigger");
-            if dependency.kind != DependencyKind::Table || !before {
-                continue;
-            }
-            let named = parse_qualified_name(&dependency.name);
-            let named = named.and_then(|(schema, name)| graph.find(&RelationName::new(schema?, name)));
-            used.extend(named.filter(|&u| u != table));
+/// Tables whose row types the definition of a table, or of a partition of it, uses; the table itself only if asked for.
+pub(super) fn used_tables(layout: &Layout<'_>, table: TableId, itself: bool) -> Vec<TableId> {
+    let family = std::iter::once(table).chain(layout.graph.descendants(table));
+    let dependencies = family.flat_map(|t| &layout.graph.table(t).dependencies);
+    let before = dependencies.filter(|d| !matches!(d.via.as_str(), "index" | "policy" | "trigger"));
+    before.filter_map(|d| used(layout, d)).filter(|&u| itself || u != table).collect()
+}
+
+/// The table that a dependency leads to through its row type.
+fn used(layout: &Layout<'_>, dependency: &Dependency) -> Option<TableId> {
+    let (schema, name) = parse_qualified_name(&dependency.name).filter(|_| dependency.kind == DependencyKind::Table)?;
+    layout.graph.find(&RelationName::new(schema?, name))
+}
+
+/// Indexes on expressions that need the row type of a table that the workers do not have.
+fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
+    let layout = &situation.layout;
+    for table in layout.graph.tables().filter(|&t| !layout.is_local(t)) {
+        let t = layout.graph.table(table);
+        for index in t.indexes.iter().filter(|i| i.parent.is_none()) {
+            let of_index = t.dependencies.iter().filter(|d| d.via == "index" && d.via_name == index.name);
+            let missing = of_index.filter_map(|d| used(layout, d)).find(|&u| layout.is_local(u));
+            let Some(missing) = missing else { continue };
+            let (name, missing_name) = (RelationName::new(&t.name.schema, &index.name), name(layout, missing));
+            report(
+                &t.name,
+                ObjectType::of_index(index),
+                &index.name,
+                Objection {
+                    message: format!(
+                        "\"index {name}\" has dependency to \"table {missing_name}\" that is not in Citus' metadata"
+                    ),
+                    detail: Some(format!("The index uses the row type of {missing_name}, which the workers lack.")),
+                    hint: keep_as_reference(layout, missing),
+                    fix_sql: Some(drop_index(&t.name, &index.name)),
+                },
+            );
         }
     }
-    used
 }
 
 fn message(layout: &Layout<'_>, table: TableId, missing: TableId) -> String {
@@ -74,7 +97,7 @@ fn message(layout: &Layout<'_>, table: TableId, missing: TableId) -> String {
 }
 
 fn refuses(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> Option<(ObjectType, String, Objection)> {
-    let used = used_tables(layout, table);
+    let used = used_tables(layout, table, false);
     let missing = used.into_iter().find(|&u| !accepted.contains(&layout.graph.root(u)))?;
     let objection = Objection {
         message: message(layout, table, missing),
@@ -90,7 +113,7 @@ fn refuses(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> Option<
 }
 
 fn conversion(layout: &Layout<'_>, table: TableId, known: &dyn Fn(TableId) -> bool) -> Option<String> {
-    let missing = used_tables(layout, table).into_iter().find(|&u| !known(u))?;
+    let missing = used_tables(layout, table, false).into_iter().find(|&u| !known(u))?;
     Some(message(layout, table, missing))
 }
 

@@ -84,6 +84,7 @@ mod tests {
         ]);
         let all = "d: distributed id; r: reference; a: distributed x; b: distributed y";
         assert_eq!(blocked(&schema, all), ["fk-on-update-distcol a.a"]);
+        assert!(blocked(&schema, "r: reference; b: distributed y").is_empty());
         let by_x = "d: distributed id; r: reference; a: reference; b: distributed x";
         assert_eq!(found(&schema, by_x, "fk-on-update-distcol"), ["b.b"]);
     }

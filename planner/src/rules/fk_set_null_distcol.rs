@@ -106,6 +106,7 @@ mod tests {
         ]);
         let all = "p: distributed t; r: reference; a: distributed t; b: distributed t";
         assert_eq!(blocked(&schema, all), ["fk-set-null-distcol a.a"]);
+        assert!(blocked(&schema, "r: reference; b: distributed t").is_empty());
         assert_eq!(
             one(&schema, all, "fk-set-null-distcol").fix_sql.unwrap(),
             "ALTER TABLE public.a DROP CONSTRAINT a;\nALTER TABLE public.a ADD CONSTRAINT a FOREIGN KEY (t, p) REFERENCES \

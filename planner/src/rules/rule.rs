@@ -279,6 +279,11 @@ pub enum Check {
     /// A table next to those that Citus accepted before it: the layout has only them (and the table itself) placed, and
     /// the first member of a group stands for the group.
     Newcomer(fn(&Layout<'_>, TableId, &[TableId]) -> Option<Refusal>),
+    /// The same of a table, and objects of tables that are accepted.
+    NewcomerAndObjects {
+        refuses: fn(&Layout<'_>, TableId, &[TableId]) -> Option<Refusal>,
+        walk: fn(&Situation<'_>, &mut Report<'_>),
+    },
     Key {
         applies: fn(&Layout<'_>, &KeyCase<'_>) -> bool,
         word: fn(&Layout<'_>, &KeyCase<'_>) -> Objection,
@@ -402,7 +407,7 @@ impl Rule {
                     }
                 }
             }
-            Check::Layout(walk) => walk(situation, &mut report),
+            Check::Layout(walk) | Check::NewcomerAndObjects { walk, .. } => walk(situation, &mut report),
         }
     }
 }

@@ -9,7 +9,7 @@
 //! table changes what its neighbours are: Citus takes the local table, and every local table connected with it, into its
 //! metadata ("Citus local", here: managed), which may fail, and after which other foreign keys are refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rule::{
     Check, ColumnCase, Finding, ForeignKeyCase, KeyCase, ObjectType, Objection, Rule, TableCase, is_key,
@@ -17,7 +17,7 @@ use super::rule::{
 use super::{RULES, objection_to_key};
 use crate::graph::{EdgeId, TableId};
 use crate::layout::{Layout, Placement, Target};
-use crate::schema::Index;
+use crate::schema::{Index, RelationName};
 
 /// A layout as far as Citus accepts it, and what happens to its foreign keys in turn.
 pub struct Situation<'a> {
@@ -49,7 +49,7 @@ impl<'a> Situation<'a> {
             without_target: Vec::new(),
         };
         situation.refuse_for_themselves(asked);
-        situation.refuse_newcomers();
+        situation.refuse_newcomers(asked);
         situation.add_foreign_keys();
         situation
     }
@@ -115,11 +115,11 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// Tables that are refused next to those before them.
-    fn refuse_newcomers(&mut self) {
-        let asked = self.layout.clone();
+    /// Tables that are refused next to those before them. Those refused already hear this objection too, at the end.
+    fn refuse_newcomers(&mut self, asked: &Layout<'a>) {
         let graph = asked.graph;
-        let order = conversion_order(&asked);
+        let mut order = conversion_order(&self.layout);
+        order.extend(graph.planned_tables().filter(|&t| self.refused[t.0] && !asked.is_local(t)));
         for &table in &order {
             self.layout.place(table, Placement::Local);
         }
@@ -127,7 +127,9 @@ impl<'a> Situation<'a> {
         for table in order {
             self.layout.place(table, asked.placement(table));
             for &rule in RULES {
-                let Check::Newcomer(refuses) = rule.check else { continue };
+                let (Check::Newcomer(refuses) | Check::NewcomerAndObjects { refuses, .. }) = rule.check else {
+                    continue;
+                };
                 if let Some((object_type, name, objection)) = refuses(&self.layout, table, &accepted) {
                     self.refuse(table, rule.finding(&graph.table(table).name, object_type, &name, objection));
                 }
@@ -211,6 +213,13 @@ impl<'a> Situation<'a> {
     ) -> Option<(&'static Rule, String)> {
         let graph = self.layout.graph;
         let plain = |t: &TableId| self.layout.is_local(*t) && !self.managed[t.0];
+        let cascades = component.len() > 1 || !graph.partitions(graph.root(table)).is_empty();
+        for &member in component.iter().filter(|_| cascades) {
+            let rule = &super::multi_level_partitioning::RULE;
+            if let Some(message) = rule.conversion.and_then(|refuses| refuses(&self.layout, member, &|_| true)) {
+                return Some((rule, message));
+            }
+        }
         let with_own_key = accepted.iter().map(|&e| &graph.edges[e]).find_map(|e| {
             let inside = component.contains(&graph.root(e.referencing));
             [e.referencing, e.referenced].into_iter().find(|&t| inside && graph.is_partition(t))
@@ -326,7 +335,8 @@ pub fn conversion_order(layout: &Layout<'_>) -> Vec<TableId> {
         after_what_it_uses(layout, table, &mut open, &mut sorted);
     }
     // Reference tables stay in front: a script makes them first.
-    sorted.sort_by_key(|&t| !layout.is_reference(t));
+    let odd = tables_with_an_odd_sequence(layout, &sorted);
+    sorted.sort_by_key(|&t| (!layout.is_reference(t), odd.contains(&t)));
     sorted
 }
 
@@ -334,12 +344,41 @@ fn after_what_it_uses(layout: &Layout<'_>, table: TableId, open: &mut [bool], so
     if !std::mem::take(&mut open[table.0]) {
         return;
     }
-    for used in super::default_or_check_depends_on_table::used_tables(layout, table) {
+    for used in super::default_or_check_depends_on_table::used_tables(layout, table, false) {
         if !layout.is_local(used) {
             after_what_it_uses(layout, used, open, sorted);
         }
     }
     sorted.push(table);
+}
+
+/// Tables that draw from a shared sequence for a column of another type than most of its columns (or, failing a majority,
+/// than the sequence itself) have: whichever comes later is refused, so they come last.
+fn tables_with_an_odd_sequence(layout: &Layout<'_>, tables: &[TableId]) -> BTreeSet<TableId> {
+    let graph = layout.graph;
+    let mut uses: BTreeMap<&RelationName, Vec<(TableId, &str)>> = BTreeMap::new();
+    for &table in tables {
+        for column in graph.table(table).columns.iter().filter(|c| c.identity.is_none()) {
+            for sequence in &column.sequences {
+                uses.entry(sequence).or_default().push((table, column.data_type.as_str()));
+            }
+        }
+    }
+    let mut odd = BTreeSet::new();
+    for (name, uses) in uses {
+        let own = graph.schema.sequences.iter().find(|s| s.name == *name).map_or("", |s| match s.data_type.as_str() {
+            "smallint" => "pg_catalog.int2",
+            "integer" => "pg_catalog.int4",
+            _ => "pg_catalog.int8",
+        });
+        let count = |wanted: &str| uses.iter().filter(|(_, t)| *t == wanted).count();
+        let usual = uses.iter().map(|&(_, t)| (count(t), t == own, t)).max_by_key(|&(count, own, _)| (count, own));
+        let Some((_, _, usual)) = usual else { continue };
+        // Of two types as frequent as each other the first stays usual.
+        let usual = uses.iter().map(|&(_, t)| t).find(|&t| count(t) == count(usual) && (t == own) == (usual == own));
+        odd.extend(uses.iter().filter(|(_, t)| Some(*t) != usual).map(|&(table, _)| table));
+    }
+    odd
 }
 
 /// Whether the distribution column is a key of the table by itself.

@@ -77,6 +77,8 @@ mod tests {
             t.indexes.push(unique("c", "upper(my_tenant_id)"));
         })]);
         assert_eq!(found(&schema, "t: distributed tenant_id", "unique-distcol-only-in-expression"), ["t.a"]);
+        assert!(found(&schema, "t: distributed code", "unique-distcol-only-in-expression").len() == 1);
+        assert!(found(&schema, "t: reference", "unique-distcol-only-in-expression").is_empty());
         assert_eq!(found(&schema, "t: distributed tenant_id", "unique-missing-distcol"), ["t.c"]);
     }
 }

@@ -1,7 +1,7 @@
 //! One sentence for each table's role, with evidence that a person can check.
 
-use super::classes::ColumnClasses;
 use super::cost::{CostModel, DATABASE};
+use crate::classes::ColumnClasses;
 use crate::graph::{Edge, Graph, TableId};
 use crate::identifier::quote_identifier;
 use crate::layout::{Layout, Placement};

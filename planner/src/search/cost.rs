@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::classes::{ColumnClasses, NAMELESS};
+use crate::classes::{ColumnClasses, NAMELESS};
 use crate::graph::{ColumnId, Edge, Graph, TableId};
 use crate::layout::{Layout, Placement};
 use crate::plan::{ForeignKeyFate, KeyFate, foreign_key_fate, key_fate};
@@ -149,6 +149,10 @@ impl<'g, 'a> CostModel<'g, 'a> {
         }
         if self.classes.is_inferred(table, column) {
             cost += load / 100;
+        }
+        // A guess is no reason to spread a table that nothing else is joined with.
+        if self.sizes_guessed && !self.classes.is_shared(table, column) {
+            cost += load + POINT;
         }
         cost
     }

@@ -1,14 +1,13 @@
 //! Chooses a role for every table, all together: candidates, their cost, the best combination.
 
 mod because;
-pub mod classes;
 pub mod cost;
 mod solver;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::Request;
-use crate::assignment::Role;
+use crate::assignment::{Assignment, Role};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{ColumnId, Edge, Graph, TableId};
 use crate::layout::{self, Layout, Named, Placement, Target};
@@ -16,7 +15,7 @@ use crate::plan::{Plan, PlannedTable, SearchOutcome};
 use crate::rules::{self, Effect, Level, ObjectType};
 use crate::schema::TableKind;
 
-use classes::{ClassId, ColumnClasses};
+use crate::classes::{self, ClassId, ColumnClasses};
 use cost::{Cost, CostModel};
 use solver::{PairCost, Problem, Solution, Value};
 
@@ -63,7 +62,7 @@ pub fn search<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut(
             because: because::because(&layout, &classes, &model, table, overridden.contains(&table)),
         })
         .collect();
-    Ok(Plan::new(layout, planned, Some(outcome)))
+    Ok(Plan::new(layout, planned, qualified(graph, request, &overrides), Some(outcome)))
 }
 
 /// Overrides by table, refused where they could not even be tried.
@@ -108,6 +107,12 @@ fn check_overrides(graph: &Graph<'_>, request: &Request) -> Result<Vec<(TableId,
         }
     }
     Ok(overrides)
+}
+
+/// The request with every table by its full name: another session may have another search path.
+fn qualified(graph: &Graph<'_>, request: &Request, overrides: &[(TableId, Named)]) -> Request {
+    let named = overrides.iter().map(|(table, named)| (graph.table(*table).name.to_string(), named.entry.clone()));
+    Request { overrides: Assignment(named.collect()), ..request.clone() }
 }
 
 /// Planned tables that the plan speaks of: those of the schemas asked for, and those named.

@@ -71,6 +71,11 @@ impl ColumnClasses {
         self.class_of[&(table, column)]
     }
 
+    /// Whether other tables have a column of the class too.
+    pub fn is_shared(&self, table: TableId, column: ColumnId) -> bool {
+        self.classes[self.class(table, column)].members.iter().any(|m| m.0 != table)
+    }
+
     /// Whether only its name puts the column into its class.
     pub fn is_inferred(&self, table: TableId, column: ColumnId) -> bool {
         self.inferred.contains(&(table, column))

@@ -1,0 +1,104 @@
+//! See [`RULE`].
+
+use super::default_or_check_depends_on_table::used_tables;
+use super::support::name;
+use super::{Check, Objection, ObjectType, Refusal};
+use super::rule::declare_rule;
+use crate::graph::TableId;
+use crate::layout::Layout;
+
+declare_rule! {
+    /// ## What it is
+    ///
+    /// A default, check or generated column of the table calls a function that takes or returns the row type of the
+    /// table itself (or of a table that depends on this one in the same way).
+    ///
+    /// ## Why on Citus
+    ///
+    /// Citus creates what an object depends on before the object, and gives up on circles.
+    ///
+    /// ## Example
+    ///
+    /// ```sql
+    /// CREATE FUNCTION f(x c) RETURNS int ...;
+    /// ALTER TABLE c ALTER v SET DEFAULT f(NULL);
+    /// SELECT create_distributed_table('c', 'k');
+    /// ERROR:  Citus can not handle circular dependencies between distributed objects
+    /// DETAIL:  "table public.c" circularly depends itself, resolve circular dependency first
+    /// ```
+    ///
+    /// ## Use instead
+    ///
+    /// A function that takes the columns it needs.
+    ///
+    /// ## When to ignore
+    ///
+    /// Never: the call fails.
+    ///
+    /// ## Source
+    ///
+    /// `metadata/dependency.c:EnsureDependenciesCanBeDistributed`
+    code: "CA612", name: "circular-dependency", level: Error, effect: Blocked,
+    title: "the table depends on itself",
+    remediation: "Let the function take columns instead of the row.",
+    source: "metadata/dependency.c:EnsureDependenciesCanBeDistributed",
+    conversion: conversion,
+    check: Check::Newcomer(refuses),
+}
+
+const MESSAGE: &str = "Citus can not handle circular dependencies between distributed objects";
+
+fn is_circular(layout: &Layout<'_>, table: TableId) -> bool {
+    let mut seen: Vec<TableId> = Vec::new();
+    let mut open = used_tables(layout, table, true);
+    while let Some(next) = open.pop() {
+        if next == table {
+            return true;
+        }
+        if !seen.contains(&next) {
+            seen.push(next);
+            open.extend(used_tables(layout, next, true));
+        }
+    }
+    false
+}
+
+fn refuses(layout: &Layout<'_>, table: TableId, _: &[TableId]) -> Option<Refusal> {
+    is_circular(layout, table).then(|| {
+        let name = name(layout, table);
+        let objection = Objection {
+            message: MESSAGE.to_owned(),
+            detail: Some(format!("\"table {name}\" circularly depends itself, resolve circular dependency first")),
+            hint: Some("Let the function take the columns that it needs instead of the row.".to_owned()),
+            fix_sql: None,
+        };
+        (ObjectType::Table, name.name.clone(), objection)
+    })
+}
+
+fn conversion(layout: &Layout<'_>, table: TableId, _: &dyn Fn(TableId) -> bool) -> Option<String> {
+    is_circular(layout, table).then(|| MESSAGE.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::schema::{Dependency, DependencyKind};
+
+    #[test]
+    fn follows_row_types_in_circles() {
+        let uses = |name: &str, other: &str| {
+            let dependency = Dependency {
+                kind: DependencyKind::Table,
+                name: format!("public.{other}"),
+                via: "default".into(),
+                via_name: "id".into(),
+                extension: None,
+            };
+            table(name).columns("id bigint").with(|t| t.dependencies.push(dependency))
+        };
+        let schema = schema([uses("a", "a"), uses("b", "c"), table("c").columns("id bigint")]);
+        assert_eq!(found(&schema, "a: reference; b: reference; c: reference", "circular-dependency"), ["a"]);
+        assert!(found(&schema, "b: reference; c: reference", "circular-dependency").is_empty());
+    }
+}
