@@ -6,7 +6,7 @@ use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_identifiers, quote_literal};
 use crate::plan::{KeyFate, PlannedKey};
 use crate::rules::ObjectType;
-use crate::schema::{ConstraintKind, Index, IndexColumn, ReplicaIdentity, Table, TableKind};
+use crate::schema::{ConstraintKind, Index, IndexColumn, IndexConstraint, ReplicaIdentity, Table, TableKind};
 
 use super::context::{Migration, described, regclass};
 use super::sql::{Block, Failure};
@@ -116,19 +116,16 @@ fn widen(migration: &Migration<'_, '_>, key: &PlannedKey, column: ColumnId) -> S
     let mut block = read_present(migration.checked_block(), &table.name, index)
         .return_if(&format!("first_column = {}", quote_literal(column)));
     block = unless_planned(block, &what, index);
-    for statement in remove(table, index) {
-        block = block.run(statement);
-    }
-    block = match table.kind {
-        // Both in one statement where that can be: replacing the constraint reads the table once.
-        _ if index.constraint.is_some() => block.run(format!(
+    block = block.run(remove(table, index));
+    block = block.run(match &index.constraint {
+        Some(constraint) => format!(
             "ALTER TABLE {} ADD CONSTRAINT {} {}",
             table.name,
-            quote_identifier(&index.name),
-            constraint_clause(index, column)
-        )),
-        _ => block.run(create_index(table, index, column)),
-    };
+            quote_identifier(&constraint.name),
+            constraint_clause(index, constraint, column)
+        ),
+        None => create_index(table, index, column),
+    });
     block = block.run_all(marks(table, index));
     for (partition, child) in children(migration, key.table, index) {
         block = restore_child(block, table, index, partition, child);
@@ -145,7 +142,7 @@ fn lose(migration: &Migration<'_, '_>, key: &PlannedKey, code: &str) -> Step {
     let (table, index) = table_and_index(migration, key);
     let what = described(ObjectType::of_index(index), &index.name, &table.name);
     let mut block = read_present(migration.checked_block(), &table.name, index).return_if("present IS NULL");
-    block = unless_planned(block, &what, index).run_all(remove(table, index));
+    block = unless_planned(block, &what, index).run(remove(table, index));
     let definition = index.constraint.as_ref().map_or(&index.definition, |c| &c.definition);
     let because = format!(
         "Lost: {what}. {}. It was: {definition}",
@@ -154,18 +151,18 @@ fn lose(migration: &Migration<'_, '_>, key: &PlannedKey, code: &str) -> Step {
     Step { phase: Phase::Keys, relation: Some(table.name.clone()), statement: block.finish(), because }
 }
 
-fn remove(table: &Table, index: &Index) -> Vec<String> {
-    vec![match &index.constraint {
+fn remove(table: &Table, index: &Index) -> String {
+    match &index.constraint {
         Some(constraint) => {
             format!("ALTER TABLE {} DROP CONSTRAINT {}", table.name, quote_identifier(&constraint.name))
         }
         None => format!("DROP INDEX {}", RelationName::new(&table.name.schema, &index.name)),
-    }]
+    }
 }
 
 /// `PRIMARY KEY (tenant_id, id) INCLUDE (...) WITH (...)`: a constraint has default operator classes and collations only.
-fn constraint_clause(index: &Index, distribution_column: &str) -> String {
-    let constraint = index.constraint.as_ref().expect("called for the index of a constraint");
+/// An exclusion constraint is never widened.
+fn constraint_clause(index: &Index, constraint: &IndexConstraint, distribution_column: &str) -> String {
     let mut text = if constraint.kind == ConstraintKind::PrimaryKey { "PRIMARY KEY" } else { "UNIQUE" }.to_owned();
     if index.nulls_not_distinct {
         text += " NULLS NOT DISTINCT";

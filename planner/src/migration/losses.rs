@@ -73,16 +73,23 @@ pub(super) fn blockers(migration: &Migration<'_, '_>) -> Vec<String> {
 
 /// Whether steps get it out of the way, or say themselves what is lost.
 fn is_dealt_with(finding: &Finding) -> bool {
-    matches!(
-        finding.object_type,
-        ObjectType::PrimaryKey
-            | ObjectType::Unique
-            | ObjectType::UniqueIndex
-            | ObjectType::Exclusion
-            | ObjectType::ForeignKey
-            | ObjectType::Trigger
-            | ObjectType::Policy
-    ) || matches!(finding.name, "already-distributed" | "long-names" | "check-not-valid")
+    match finding.name {
+        // Judged on the objects, but with them in place Citus refuses the table.
+        "unsupported-dependency" | "default-or-check-depends-on-table" => false,
+        "already-distributed" | "long-names" | "check-not-valid" => true,
+        _ => matches!(
+            finding.object_type,
+            ObjectType::PrimaryKey
+                | ObjectType::Unique
+                | ObjectType::UniqueIndex
+                | ObjectType::Exclusion
+                | ObjectType::ForeignKey
+                | ObjectType::Trigger
+                | ObjectType::Policy
+                // The mark is set while the table is still PostgreSQL's own.
+                | ObjectType::Cluster
+        ),
+    }
 }
 
 /// Whether a finding is about a table that this migration moves.
