@@ -91,6 +91,10 @@ fn entry_from(table: &str, value: &Value, argument: &str) -> Result<Entry, Error
                 .hint("Add \"role\": \"distributed\", \"reference\" or \"local\"."));
         }
     };
+    if group.as_deref() == Some("") {
+        return Err(refuse(format!("group of \"{table}\" in {argument} must not be empty"))
+            .hint("Leave \"group\" out, and the planner colocates by what joins."));
+    }
     match role {
         Role::Distributed if column.is_none() => {
             Err(refuse(format!("no distribution column for \"{table}\" in {argument}"))

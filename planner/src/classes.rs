@@ -152,13 +152,14 @@ fn infer(
 }
 
 /// The prefix that every column of a table has in front of its name proper, as in `ss_item_sk`, `ss_store_sk` of
-/// `store_sales`; empty where there is none.
+/// `store_sales`; empty where there is none, or where it is the table's own name (`device_id`, `device_name` of `devices`).
 fn column_prefix(table: &Table) -> &str {
     let Some(first) = table.columns.first() else { return "" };
     let Some(length) = first.name.find('_').map(|at| at + 1) else { return "" };
     let prefix = &first.name[..length];
     let all = table.columns.len() > 2 && table.columns.iter().all(|c| c.name.starts_with(prefix));
-    if all { prefix } else { "" }
+    let own = singular(&table.name.name.to_lowercase()) == prefix[..prefix.len() - 1].to_lowercase();
+    if all && !own { prefix } else { "" }
 }
 
 /// Whether a column name says of which entity it is the key: `user_id`, `user_uuid`, `userId`, not plain `id`.
@@ -189,6 +190,21 @@ fn tables_named_by(graph: &Graph<'_>, name: &str) -> Vec<(TableId, ColumnId)> {
         .filter(|&t| is_named(&graph.table(t).name.name))
         .filter_map(|t| Some((t, single_column_key(graph, t)?)))
         .collect()
+}
+
+/// Whether two columns of different tables hold the same thing for rows that reference each other, as far as names can tell:
+/// both are called the same (`tenant_id`, `tenantId`), or one is the key of the table that the other is named after.
+pub fn means_the_same(graph: &Graph<'_>, a: (TableId, ColumnId), b: (TableId, ColumnId)) -> bool {
+    let name = |at: (TableId, ColumnId)| {
+        let table = graph.table(at.0);
+        let name = &table.columns[at.1].name;
+        name.strip_prefix(column_prefix(table)).unwrap_or(name).to_lowercase().replace('_', "")
+    };
+    let named_after = |at: (TableId, ColumnId), key: (TableId, ColumnId)| {
+        is_key(graph, key) && tables_named_by(graph, &graph.column(at.0, at.1).name).contains(&key)
+    };
+    // `id` is each table's own.
+    name(a) == name(b) && (name(a) != "id" || a.0 == b.0) || named_after(a, b) || named_after(b, a)
 }
 
 /// The column of a one-column primary key.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::Request;
+use crate::classes::means_the_same;
 use crate::graph::{ColumnId, Edge, EdgeId, Graph, TableId};
 use crate::layout::{Layout, Placement};
 use crate::rules::{self, Effect, Finding, ForeignKeyCase, KeyCase, ObjectType, Rule};
@@ -131,6 +132,13 @@ impl<'a> Plan<'a> {
                     }
                     told => told,
                 };
+                if let ForeignKeyFate::Widened { columns, .. } = &fate
+                    && columns.len() > edge.columns.len()
+                {
+                    let declared = ForeignKeyCase::declared(&layout, edge);
+                    let case = ForeignKeyCase { columns: columns.clone(), ..declared };
+                    findings.extend(rules::WIDENED.find_foreign_key(&layout, &case));
+                }
                 foreign_keys.push(PlannedForeignKey { edge: id, fate });
             }
         }
@@ -240,6 +248,10 @@ fn widened<'a>(layout: &Layout<'a>, declared: &ForeignKeyCase<'a>) -> Option<For
     }
     let mut wide = declared.clone();
     if !wide.columns.contains(&(from, to)) {
+        // A promise about the rows that nothing suggests is no way to keep a foreign key.
+        if !means_the_same(layout.graph, (referencing, from), (referenced, to)) {
+            return None;
+        }
         // A column cannot be matched with two others at once.
         if wide.columns.iter().any(|&(f, t)| f == from || t == to) {
             return None;

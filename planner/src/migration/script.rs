@@ -3,6 +3,7 @@
 
 use crate::layout::Placement;
 use crate::plan::Plan;
+use crate::report::number;
 
 use super::sql::{comment, one_line};
 use super::{Phase, Step, steps};
@@ -45,12 +46,11 @@ fn header(plan: &Plan<'_>, steps: &[Step]) -> Vec<String> {
     let count =
         |wanted: fn(Placement) -> bool| plan.tables.iter().filter(|t| wanted(plan.layout.placement(t.table))).count();
     let mut lines = wrapped(&format!(
-        "Migration of database {database} to Citus: {} distributed tables in {} colocation groups, {} reference tables, \
-         {} local tables.",
-        count(Placement::is_distributed),
-        plan.layout.groups.len(),
-        count(|p| p == Placement::Reference),
-        count(|p| p == Placement::Local),
+        "Migration of database {database} to Citus: {} in {}, {}, {}.",
+        number::count(count(Placement::is_distributed), "distributed table"),
+        number::count(plan.layout.groups.len(), "colocation group"),
+        number::count(count(|p| p == Placement::Reference), "reference table"),
+        number::count(count(|p| p == Placement::Local), "local table"),
     ));
     lines.push("--".to_owned());
     lines.extend(wrapped(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::number::{count, size, thousands};
 use crate::Request;
-use crate::assignment::{Assignment, Role};
+use crate::assignment::{Assignment, Entry, Role};
 use crate::graph::{Graph, TableId};
 use crate::identifier::{quote_identifier, quote_identifiers, quote_literal};
 use crate::layout::Placement;
@@ -146,16 +146,21 @@ impl Report<'_, '_> {
             words.push(format!("Drops {}.", dropped.join(" and ")));
         }
         match self.to_fix().len() {
-            0 => words.push("Nothing to fix first.".to_owned()),
-            n => words.push(format!("{} to fix first.", count(n, "thing"))),
+            0 => words.push("Nothing to check or fix first.".to_owned()),
+            n => words.push(format!("{} to check or fix first.", count(n, "thing"))),
         }
         self.wrapped(0, &words.join(" "));
         let Some(search) = &self.plan.search else { return };
         if search.sizes_guessed {
             self.wrapped(
                 0,
-                "No rows and no statistics: sizes are guessed from the structure, and the choice rests on it. With data, run \
-                 ANALYZE and plan again.",
+                if self.plan.tables.iter().any(|t| t.rows.unwrap_or(0) > 0) {
+                    "Most tables are empty: sizes are guessed from the structure, and the choice rests on it. With data, run \
+                     ANALYZE and plan again."
+                } else {
+                    "No rows and no statistics: sizes are guessed from the structure, and the choice rests on it. With data, \
+                     run ANALYZE and plan again."
+                },
             );
         }
         if let Some((chosen, rival)) = &search.decided_by_name {
@@ -185,7 +190,15 @@ impl Report<'_, '_> {
             let column = self.plan.layout.placement(anchor.table).distribution_column();
             let data_type = column.map(|c| self.graph.column(anchor.table, c).type_text.as_str()).unwrap_or_default();
             let together = if members.len() == 1 { "Distributed" } else { "Distributed together" };
-            let heading = format!("{together} by {} ({data_type})", quote_identifier(label));
+            let named = |t: &&PlannedTable| self.plan.layout.distribution_column_name(t.table) == Some(label);
+            let heading = if members.iter().any(named) {
+                format!("{together} by {} ({data_type})", quote_identifier(label))
+            } else {
+                // The label is no column of theirs.
+                let column = self.plan.layout.distribution_column_name(anchor.table).unwrap_or_default();
+                let label = quote_identifier(label);
+                format!("{together} by {} ({data_type}), group {label}", quote_identifier(column))
+            };
             groups.push((-members.iter().filter_map(|t| t.bytes).sum::<i64>(), heading, members));
         }
         groups.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
@@ -445,7 +458,7 @@ impl Report<'_, '_> {
         let fix: Vec<Finding> = self.to_fix().into_iter().cloned().collect();
         let rest = self.plan.findings.iter().filter(|f| !self.is_handled(f) && !must_be_fixed(f));
         let (know, good): (Vec<Finding>, Vec<Finding>) = rest.cloned().partition(|f| f.level != Level::Info);
-        self.issue_section("Fix first", fix);
+        self.issue_section("Check or fix first", fix);
         self.issue_section("Know before you run it", know);
         self.issue_section("Good to know", good);
     }
@@ -514,11 +527,11 @@ impl Report<'_, '_> {
         format!("{select} advisor.{function}({}){rest};", self.plan.request.arguments())
     }
 
-    /// An override to try: a table in a role that it does not have, and could.
-    fn another_role(&self) -> serde_json::Value {
-        let ordinary = |t: &&PlannedTable| self.graph.table(t.table).kind == TableKind::Ordinary;
+    /// What the user insisted on, and one table more in a role that it does not have, and could.
+    fn another_way(&self) -> Assignment {
+        let open = |t: &&PlannedTable| !t.overridden && self.graph.table(t.table).kind == TableKind::Ordinary;
         let placement = |t: &PlannedTable| self.plan.layout.placement(t.table);
-        let tables = || self.plan.tables.iter().filter(ordinary);
+        let tables = || self.plan.tables.iter().filter(open);
         let distributed = tables()
             .filter(|t| placement(t).is_distributed())
             .min_by_key(|t| (t.bytes, &self.graph.table(t.table).name))
@@ -528,7 +541,10 @@ impl Report<'_, '_> {
             Some((table, role)) => (table, role),
             None => (&self.plan.tables[0], Role::Reference),
         };
-        serde_json::json!({ self.graph.table(table.table).name.to_string(): { "role": role } })
+        let mut assignment = self.plan.request.overrides.clone();
+        let entry = Entry { role, column: None, group: None };
+        assignment.0.insert(self.graph.table(table.table).name.to_string(), entry);
+        assignment
     }
 
     fn next(&mut self) {
@@ -543,13 +559,8 @@ impl Report<'_, '_> {
         self.line(format!("  the script   psql -XAt -d {database} -c {script} > migrate.sql"));
         let call = self.call("SELECT * FROM", "plan_issues", "");
         self.line(format!("  every issue  {call}"));
-        let overrides = self.another_role().to_string();
-        let schemas = Request { overrides: Assignment::default(), ..self.plan.request.clone() }.arguments();
-        let separator = if schemas.is_empty() { "" } else { ", " };
-        self.line(format!(
-            "  another way  SELECT advisor.plan_distribution({schemas}{separator}overrides => {});",
-            quote_literal(&overrides)
-        ));
+        let other = Request { overrides: self.another_way(), ..self.plan.request.clone() }.arguments();
+        self.line(format!("  another way  SELECT advisor.plan_distribution({other});"));
     }
 }
 
@@ -558,10 +569,11 @@ fn must_be_fixed(finding: &Finding) -> bool {
 }
 
 fn how_sure(search: &SearchOutcome) -> String {
+    let guess = if search.sizes_guessed { ", by guessed sizes" } else { "" };
     match (search.proven, search.layouts) {
         (true, 1) => "The only layout left by the overrides.".to_owned(),
-        (true, n) if n < 1_000_000_000 => format!("Best of {} layouts (proven).", thousands(n as i64)),
-        (true, _) => "Best of all layouts (proven).".to_owned(),
+        (true, n) if n < 1_000_000_000 => format!("Best of {} layouts (proven{guess}).", thousands(n as i64)),
+        (true, n) => format!("Best of more than 10^{} layouts (proven{guess}).", n.ilog10()),
         (false, _) => format!("Not proven best: the search ended after {} steps.", thousands(search.steps as i64)),
     }
 }

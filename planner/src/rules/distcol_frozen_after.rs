@@ -1,6 +1,6 @@
 //! See [`RULE`].
 
-use super::support::{ident, set_type};
+use super::support::{ident, widen_type};
 use super::{Check, ColumnCase, Objection};
 use super::rule::declare_rule;
 use crate::layout::Layout;
@@ -57,7 +57,7 @@ fn word(layout: &Layout<'_>, case: &ColumnCase) -> Objection {
             column.type_text
         )),
         hint: Some("If its values may outgrow it, widen it now, with the columns that it is joined with.".to_owned()),
-        fix_sql: Some(set_type(&table.name, &column.name, "bigint")),
+        fix_sql: widen_type(layout, case.table, &column.name, "bigint"),
     }
 }
 

@@ -139,7 +139,7 @@ fn word(layout: &Layout<'_>, case: &ColumnCase) -> Objection {
             None => Some(format!("It is joined with other tables on {}.", enumerate(&others))),
         },
         fix_sql: better
-            .map(|(join, ..)| override_call(table, Role::Distributed, Some(&graph.column(case.table, join).name))),
+            .map(|(join, ..)| override_call(layout, case.table, Role::Distributed, Some(&graph.column(case.table, join).name))),
     }
 }
 
@@ -166,7 +166,8 @@ mod tests {
         assert_eq!(
             finding.fix_sql.as_deref(),
             Some(
-                "SELECT advisor.plan_distribution(overrides => '{\"public.payment_events\": {\"role\": \"distributed\", \
+                "SELECT advisor.plan_distribution(overrides => '{\"public.payment_users\": {\"role\": \"distributed\", \
+                 \"column\": \"user_id\", \"group\": \"g\"}, \"public.payment_events\": {\"role\": \"distributed\", \
                  \"column\": \"user_id\"}}');"
             )
         );

@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(
             finding.fix_sql.as_deref(),
             Some(
-                "ALTER TABLE public.b DROP CONSTRAINT bad;\nALTER TABLE public.b ADD CONSTRAINT bad EXCLUDE USING gist \
+                "ALTER TABLE public.b DROP CONSTRAINT bad, ADD CONSTRAINT bad EXCLUDE USING gist \
                  (room WITH =, during WITH &&);"
             )
         );

@@ -1,6 +1,6 @@
 //! See [`RULE`].
 
-use super::support::{drop_constraint, ident, name};
+use super::support::{ident, name};
 use super::{Check, ForeignKeyCase, Objection};
 use super::rule::declare_rule;
 use crate::graph::TableId;
@@ -71,7 +71,7 @@ fn word(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Objection {
         message: format!("foreign key {} is part of a cycle", ident(&case.foreign_key.name)),
         detail: Some(format!("{table} references {referenced}, and following foreign keys leads back to {table}.")),
         hint: Some("Distribute without it and add it again afterwards.".to_owned()),
-        fix_sql: Some(drop_constraint(table, &case.foreign_key.name)),
+        fix_sql: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! See [`RULE`].
 
-use super::support::{distribution_column, drop_constraint, ident, keep_as_reference, name, rebuild_foreign_key};
+use super::support::{LEFT_TO_THE_SCRIPT, distribution_column, drop_constraint, ident, keep_as_reference, name, rebuild_foreign_key};
 use super::{Check, ForeignKeyCase, Objection, Standing};
 use super::rule::declare_rule;
 use crate::graph::ColumnId;
@@ -61,7 +61,7 @@ fn applies(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> bool {
 }
 
 /// Widens the key where neither distribution column is in it already; otherwise it can only be dropped.
-fn fix(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> String {
+fn fix(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Option<String> {
     let (table, referenced) = (case.edge.referencing, case.edge.referenced);
     let pair = layout.placement(table).distribution_column().zip(layout.placement(referenced).distribution_column());
     match pair.filter(|&(from, to)| !case.columns.iter().any(|&(f, t)| f == from || t == to)) {
@@ -75,7 +75,7 @@ fn fix(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> String {
             let on_update = if case.on_update == Restrict { Restrict } else { NoAction };
             rebuild_foreign_key(layout, case, &columns, gentle(case.on_delete), on_update)
         }
-        None => drop_constraint(name(layout, table), &case.foreign_key.name),
+        None => Some(drop_constraint(name(layout, table), &case.foreign_key.name)),
     }
 }
 
@@ -96,9 +96,12 @@ fn word(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Objection {
         )),
         hint: match keep_as_reference(layout, referenced) {
             Some(way) if table != referenced => Some(format!("Widened it needs a key on the same columns of {}. {way}", name(layout, referenced))),
-            _ => Some(format!("Widened it needs a key on the same columns of {}.", name(layout, referenced))),
+            _ => Some(format!(
+                "Widened it needs a key on the same columns of {}. {LEFT_TO_THE_SCRIPT}",
+                name(layout, referenced)
+            )),
         },
-        fix_sql: Some(fix(layout, case)),
+        fix_sql: fix(layout, case),
     }
 }
 
@@ -129,7 +132,7 @@ mod tests {
         let fix = one(&schema_with("p_id", "p(id)"), "p: distributed t; c: distributed t", "fk-distcol-missing-or-misplaced");
         assert_eq!(
             fix.fix_sql.unwrap(),
-            "ALTER TABLE public.c DROP CONSTRAINT fk;\nALTER TABLE public.c ADD CONSTRAINT fk FOREIGN KEY (t, p_id) REFERENCES \
+            "ALTER TABLE public.c DROP CONSTRAINT fk, ADD CONSTRAINT fk FOREIGN KEY (t, p_id) REFERENCES \
              public.p (t, id);"
         );
     }

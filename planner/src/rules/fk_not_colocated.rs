@@ -100,7 +100,8 @@ mod tests {
             finding.hint.as_deref(),
             Some(
                 "Kept if public.merchants becomes a reference table: SELECT advisor.plan_distribution(overrides => \
-                 '{\"public.merchants\": {\"role\": \"reference\"}}');"
+                 '{\"public.events\": {\"role\": \"distributed\", \"column\": \"user_id\", \"group\": \"u\"}, \
+                 \"public.merchants\": {\"role\": \"reference\"}}');"
             )
         );
         assert_eq!(finding.fix_sql.as_deref(), Some("ALTER TABLE public.events DROP CONSTRAINT fk;"));

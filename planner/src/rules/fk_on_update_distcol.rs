@@ -62,7 +62,7 @@ fn word(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Objection {
             name(layout, case.edge.referencing)
         )),
         hint: Some("Nothing is lost where the referenced key never changes.".to_owned()),
-        fix_sql: Some(rebuild_foreign_key(layout, case, &case.columns, case.on_delete, NoAction)),
+        fix_sql: rebuild_foreign_key(layout, case, &case.columns, case.on_delete, NoAction),
     }
 }
 

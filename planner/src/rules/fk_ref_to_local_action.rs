@@ -61,7 +61,7 @@ fn word(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Objection {
             name(layout, case.edge.referenced)
         )),
         hint: keep_as_reference(layout, case.edge.referenced),
-        fix_sql: Some(rebuild_foreign_key(layout, case, &case.columns, gentle(case.on_delete), gentle(case.on_update))),
+        fix_sql: rebuild_foreign_key(layout, case, &case.columns, gentle(case.on_delete), gentle(case.on_update)),
     }
 }
 

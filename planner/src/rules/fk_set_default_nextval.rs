@@ -82,7 +82,7 @@ fn word(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Objection {
             name(layout, case.edge.referencing)
         )),
         hint: Some("With NO ACTION the application sets the column before it deletes or changes the referenced row.".to_owned()),
-        fix_sql: Some(rebuild_foreign_key(layout, case, &case.columns, action(case.on_delete), action(case.on_update))),
+        fix_sql: rebuild_foreign_key(layout, case, &case.columns, action(case.on_delete), action(case.on_update)),
     }
 }
 

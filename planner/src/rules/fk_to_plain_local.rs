@@ -78,7 +78,7 @@ mod tests {
             finding.hint.as_deref(),
             Some(
                 "Kept if public.p becomes a reference table: SELECT advisor.plan_distribution(overrides => \
-                 '{\"public.p\": {\"role\": \"reference\"}}');"
+                 '{\"public.c\": {\"role\": \"distributed\", \"column\": \"p_id\", \"group\": \"g\"}, \"public.p\": {\"role\": \"reference\"}}');"
             )
         );
         for fine in ["", "p: reference; c: distributed p_id", "p: distributed id; c: distributed p_id", "c: reference"] {

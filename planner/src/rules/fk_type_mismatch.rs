@@ -1,6 +1,6 @@
 //! See [`RULE`].
 
-use super::support::{enumerate, ident, name, set_type};
+use super::support::{enumerate, ident, name, widen_type};
 use super::{Check, ForeignKeyCase, Objection};
 use super::rule::declare_rule;
 use crate::graph::ColumnId;
@@ -68,9 +68,9 @@ fn word(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Objection {
         message: format!("foreign key {} pairs columns of different types", ident(&case.foreign_key.name)),
         detail: Some(format!("{table}: {}.", enumerate(&described))),
         hint: Some("Types are hard to change once the tables are distributed.".to_owned()),
-        fix_sql: first.map(|(from, to)| {
+        fix_sql: first.and_then(|(from, to)| {
             let wanted = &graph.column(case.edge.referenced, to).type_text;
-            set_type(table, &graph.column(case.edge.referencing, from).name, wanted)
+            widen_type(layout, case.edge.referencing, &graph.column(case.edge.referencing, from).name, wanted)
         }),
     }
 }

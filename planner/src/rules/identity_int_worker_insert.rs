@@ -1,7 +1,7 @@
 //! See [`RULE`].
 
 use super::serial_int_worker_insert::is_narrow;
-use super::support::{ident, set_type};
+use super::support::{ident, widen_type};
 use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
 
@@ -49,7 +49,7 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
                 message: format!("identity column {} works on the coordinator only", ident(&column.name)),
                 detail: Some(format!("{}.{} is {}: on a worker its sequence begins beyond the range of the type.", t.name, ident(&column.name), column.type_text)),
                 hint: Some("Widen it, and the columns that reference it, before distributing if clients connect to workers.".to_owned()),
-                fix_sql: Some(set_type(&t.name, &column.name, "bigint")),
+                fix_sql: widen_type(layout, table, &column.name, "bigint"),
             });
         }
     }

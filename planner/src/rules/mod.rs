@@ -91,6 +91,7 @@ register! {
     "CA417" convert_drops_dependents,
     "CA418" fk_cycle,
     "CA419" fk_type_mismatch,
+    "CA420" fk_widened,
     "CA501" trigger_present,
     "CA502" trigger_depends_on_extension,
     "CA503" rule_present,
@@ -128,6 +129,9 @@ register! {
     "CA904" reference_table_large,
     "CA905" default_colocation_merge,
 }
+
+/// What a widened foreign key demands of the rows; only a plan knows which it widens.
+pub const WIDENED: &Rule = &fk_widened::RULE;
 
 /// The rule by which Citus refuses this table in this role, whatever the other tables are; `None` for a local table.
 pub fn objection_to_table(layout: &Layout<'_>, table: TableId) -> Option<&'static Rule> {

@@ -1,7 +1,7 @@
 //! See [`RULE`].
 
 use super::situation::named_tables;
-use super::support::{name, override_call};
+use super::support::override_call;
 use super::{Check, Objection, ObjectType, Report};
 use super::rule::declare_rule;
 use crate::assignment::{Entry, Role};
@@ -60,7 +60,7 @@ fn walk(layout: &Layout<'_>, report: &mut Report<'_>) {
             fix_sql: entry
                 .column
                 .as_deref()
-                .map(|c| override_call(name(layout, layout.graph.root(table)), Role::Distributed, Some(c))),
+                .map(|c| override_call(layout, layout.graph.root(table), Role::Distributed, Some(c))),
         });
     }
 }

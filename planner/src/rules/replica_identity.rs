@@ -4,8 +4,9 @@ use super::support::name;
 use super::{Check, Objection, TableCase};
 use super::rule::declare_rule;
 use crate::graph::TableId;
+use crate::identifier::quote_literal;
 use crate::layout::Layout;
-use crate::schema::{ConstraintKind, Index, ReplicaIdentity};
+use crate::schema::{ConstraintKind, Index, ReplicaIdentity, TableKind};
 
 declare_rule! {
     /// ## What it is
@@ -62,15 +63,29 @@ fn culprit(layout: &Layout<'_>, table: TableId) -> Option<TableId> {
 
 fn word(layout: &Layout<'_>, case: &TableCase) -> Objection {
     let table = name(layout, culprit(layout, case.table).unwrap_or(case.table));
+    let root = name(layout, case.table);
+    let leaves = layout.graph.leaves(case.table).len();
+    let (who, fix) = if layout.graph.table(case.table).kind == TableKind::Partitioned {
+        // REPLICA IDENTITY is a property of each partition.
+        let literal = quote_literal(&root.to_string());
+        let fix = format!(
+            "DO $replica_identity$ DECLARE p regclass; BEGIN FOR p IN SELECT relid FROM pg_partition_tree({literal}) WHERE \
+             isleaf LOOP EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', p); END LOOP; END $replica_identity$;"
+        );
+        let others = if leaves == 1 { "" } else { ", perhaps others too," };
+        (format!("Of the partitions of {root} {table}{others} has"), fix)
+    } else {
+        (format!("{table} has"), format!("ALTER TABLE {table} REPLICA IDENTITY FULL;"))
+    };
     Objection {
         message: format!(
             "cannot use logical replication to transfer shards of the relation {} since it doesn't have a REPLICA IDENTITY or \
              PRIMARY KEY",
             table.name
         ),
-        detail: Some(format!("{table} has neither: its shards cannot be moved while rows are updated or deleted.")),
+        detail: Some(format!("{who} neither: its shards cannot be moved while rows are updated or deleted.")),
         hint: None,
-        fix_sql: Some(format!("ALTER TABLE {table} REPLICA IDENTITY FULL;")),
+        fix_sql: Some(fix),
     }
 }
 

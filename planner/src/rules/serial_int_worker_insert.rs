@@ -1,6 +1,6 @@
 //! See [`RULE`].
 
-use super::support::{ident, set_type};
+use super::support::{ident, widen_type};
 use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
 use crate::schema::Column;
@@ -56,7 +56,7 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
                 message: "nextval(sequence) calls in worker nodes are not supported for column defaults of type int or smallint".to_owned(),
                 detail: Some(format!("{}.{} is {} and draws from {}: its default works on the coordinator only.", t.name, ident(&column.name), column.type_text, column.sequences[0])),
                 hint: Some("Widen it, and the columns that reference it, before distributing if clients connect to workers.".to_owned()),
-                fix_sql: Some(set_type(&t.name, &column.name, "bigint")),
+                fix_sql: widen_type(layout, table, &column.name, "bigint"),
             });
         }
     }

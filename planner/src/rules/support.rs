@@ -1,10 +1,11 @@
 //! What many rules need to say: statements ready to paste, the overrides that would keep an object, sizes in words.
 
-use crate::assignment::Role;
+use crate::assignment::{Entry, Role};
 use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_identifiers, quote_literal};
-use crate::layout::Layout;
-use crate::schema::{Column, ConstraintKind, Index, IndexColumn, MatchType, ReferentialAction};
+use crate::layout::{Layout, Target};
+pub use crate::report::number::{size, thousands};
+use crate::schema::{Column, ConstraintKind, Index, IndexColumn, MatchType, ReferentialAction, Table};
 
 use super::rule::ForeignKeyCase;
 
@@ -35,16 +36,49 @@ pub fn drop_index(table: &RelationName, index: &str) -> String {
     format!("DROP INDEX {};", RelationName::new(&table.schema, index))
 }
 
+/// Widens a column's type; `None` where a view or rule uses the table, which PostgreSQL then refuses.
+pub fn widen_type(layout: &Layout<'_>, table: TableId, column: &str, type_text: &str) -> Option<String> {
+    let t = layout.graph.table(table);
+    let read = layout.graph.schema.views.iter().any(|v| v.reads.contains(&t.name));
+    (!read && t.rules.is_empty()).then(|| set_type(&t.name, column, type_text))
+}
+
 pub fn set_type(table: &RelationName, column: &str, type_text: &str) -> String {
     let column = quote_identifier(column);
     format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {type_text};")
 }
 
-/// The call that plans with this role for one table; the rest is planned around it.
-pub fn override_call(table: &RelationName, role: Role, column: Option<&str>) -> String {
+/// What a layout names beyond which a call no longer repeats it.
+const MOST_REPEATED: usize = 20;
+
+/// The call that plans with this role for one table, and with all else that the user insisted on.
+pub fn override_call(layout: &Layout<'_>, table: TableId, role: Role, column: Option<&str>) -> String {
+    let relation = |table: TableId| layout.graph.table(table).name.to_string();
+    let mut entries: Vec<(String, Entry)> = Vec::new();
+    for named in layout.named.iter().filter(|_| layout.named.len() <= MOST_REPEATED) {
+        match named.target {
+            Target::Table(other) if other != table => entries.push((relation(other), named.entry.clone())),
+            _ => {}
+        }
+    }
+    entries.push((relation(table), Entry { role, column: column.map(str::to_owned), group: None }));
+    plan_with(&entries)
+}
+
+/// `plan_distribution` with these overrides, in their order, safe against any name.
+fn plan_with(entries: &[(String, Entry)]) -> String {
     let text = |s: &str| serde_json::Value::from(s).to_string();
-    let column = column.map(|c| format!(", \"column\": {}", text(c))).unwrap_or_default();
-    let json = format!("{{{}: {{\"role\": {}{column}}}}}", text(&table.to_string()), text(role.as_str()));
+    let part = |key: &str, value: &Option<String>| {
+        value.as_ref().map(|v| format!(", \"{key}\": {}", text(v))).unwrap_or_default()
+    };
+    let entries: Vec<String> = entries
+        .iter()
+        .map(|(relation, e)| {
+            let (column, group) = (part("column", &e.column), part("group", &e.group));
+            format!("{}: {{\"role\": {}{column}{group}}}", text(relation), text(e.role.as_str()))
+        })
+        .collect();
+    let json = format!("{{{}}}", entries.join(", "));
     format!("SELECT advisor.plan_distribution(overrides => {});", quote_literal(&json))
 }
 
@@ -56,7 +90,7 @@ pub fn keep_as_reference(layout: &Layout<'_>, table: TableId) -> Option<String> 
             "Kept if {} becomes a reference table{}: {}",
             t.name,
             size_on_each_node(layout, table),
-            override_call(&t.name, Role::Reference, None)
+            override_call(layout, table, Role::Reference, None)
         )
     })
 }
@@ -89,16 +123,24 @@ pub fn actions(on_delete: ReferentialAction, on_delete_columns: &[String], on_up
     text
 }
 
-/// Drops a foreign key and makes it again with these columns and actions.
+/// What to say where no single statement can do it.
+pub const LEFT_TO_THE_SCRIPT: &str =
+    "The script, plan_distribution(format => 'sql'), changes keys and foreign keys in the order that works.";
+
+/// One statement that drops a foreign key and makes it again with these columns and actions: if the second half fails,
+/// the first is undone. `None` where the referenced table has no key on these columns yet.
 pub fn rebuild_foreign_key(
     layout: &Layout<'_>,
     case: &ForeignKeyCase<'_>,
     columns: &[(ColumnId, ColumnId)],
     on_delete: ReferentialAction,
     on_update: ReferentialAction,
-) -> String {
+) -> Option<String> {
     let graph = layout.graph;
     let key = case.foreign_key;
+    if !has_key_on(graph.table(case.edge.referenced), columns.iter().map(|c| c.1)) {
+        return None;
+    }
     let (table, referenced) = (name(layout, case.edge.referencing), name(layout, case.edge.referenced));
     let from = columns.iter().map(|&(c, _)| graph.column(case.edge.referencing, c).name.as_str());
     let to = columns.iter().map(|&(_, c)| graph.column(case.edge.referenced, c).name.as_str());
@@ -109,19 +151,36 @@ pub fn rebuild_foreign_key(
         _ => "",
     };
     let on_delete_columns = if on_delete == key.on_delete { key.on_delete_columns.as_slice() } else { &[] };
-    format!(
-        "ALTER TABLE {table} DROP CONSTRAINT {constraint};\nALTER TABLE {table} ADD CONSTRAINT {constraint} FOREIGN KEY \
+    Some(format!(
+        "ALTER TABLE {table} DROP CONSTRAINT {constraint}, ADD CONSTRAINT {constraint} FOREIGN KEY \
          ({}) REFERENCES {referenced} ({}){full}{}{deferrable}{};",
         quote_identifiers(from),
         quote_identifiers(to),
         actions(on_delete, on_delete_columns, on_update),
         if key.validated { "" } else { " NOT VALID" },
         constraint = quote_identifier(&key.name),
-    )
+    ))
 }
 
-/// Statements that make a key again with the distribution column in front.
+/// Whether PostgreSQL would let a foreign key reference these columns.
+fn has_key_on(table: &Table, columns: impl Iterator<Item = ColumnId>) -> bool {
+    let mut wanted: Vec<&str> = columns.map(|c| table.columns[c].name.as_str()).collect();
+    wanted.sort_unstable();
+    table.indexes.iter().any(|index| {
+        let keys = index.columns.iter().filter(|c| c.key);
+        let mut have: Vec<&str> = keys.map(|c| c.column.as_deref().unwrap_or_default()).collect();
+        have.sort_unstable();
+        let immediate = index.constraint.as_ref().is_none_or(|c| !c.deferrable);
+        index.unique && index.valid && immediate && index.predicate.is_none() && have == wanted
+    })
+}
+
+/// A statement that makes a key again with the distribution column in front, or leaves it as it was. `None` where foreign
+/// keys rest on it.
 pub fn widen_key(layout: &Layout<'_>, table: TableId, index: &Index) -> Option<String> {
+    if !resting_on(layout, table, index).is_empty() {
+        return None;
+    }
     let column = distribution_column(layout, table)?;
     let name = name(layout, table);
     let keys = index.columns.iter().filter(|c| c.key);
@@ -143,7 +202,7 @@ pub fn widen_key(layout: &Layout<'_>, table: TableId, index: &Index) -> Option<S
     let predicate = index.predicate.as_ref().map(|p| format!(" WHERE {p}")).unwrap_or_default();
     let Some(constraint) = &index.constraint else {
         return Some(format!(
-            "{}\nCREATE UNIQUE INDEX {} ON {name} USING {} ({elements}){include}{nulls}{predicate};",
+            "BEGIN;\n{}\nCREATE UNIQUE INDEX {} ON {name} USING {} ({elements}){include}{nulls}{predicate};\nCOMMIT;",
             drop_index(name, &index.name),
             ident(&index.name),
             index.method
@@ -162,11 +221,8 @@ pub fn widen_key(layout: &Layout<'_>, table: TableId, index: &Index) -> Option<S
         (true, false) => " DEFERRABLE",
         _ => "",
     };
-    Some(format!(
-        "{}\nALTER TABLE {name} ADD CONSTRAINT {} {what}{deferrable};",
-        drop_constraint(name, &constraint.name),
-        ident(&constraint.name)
-    ))
+    let constraint = ident(&constraint.name);
+    Some(format!("ALTER TABLE {name} DROP CONSTRAINT {constraint}, ADD CONSTRAINT {constraint} {what}{deferrable};"))
 }
 
 fn element(column: &IndexColumn) -> String {
@@ -240,50 +296,25 @@ pub fn enumerate(items: &[String]) -> String {
     }
 }
 
-/// `1,234,567`.
-pub fn thousands(n: i64) -> String {
-    let digits = n.unsigned_abs().to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if n < 0 { format!("-{text}") } else { text }
-}
-
-/// As `pg_size_pretty`.
-pub fn size(bytes: i64) -> String {
-    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
-    if bytes < 10 * 1024 {
-        return format!("{bytes} bytes");
-    }
-    // Half a unit is added once, at the end, as pg_size_pretty rounds.
-    let mut halves = bytes >> 9;
-    let mut unit = 0;
-    while (halves + 1) / 2 >= 10 * 1024 && unit + 1 < UNITS.len() {
-        halves >>= 10;
-        unit += 1;
-    }
-    format!("{} {}", (halves + 1) / 2, UNITS[unit])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn call(table: &RelationName, role: Role, column: Option<&str>) -> String {
+        plan_with(&[(table.to_string(), Entry { role, column: column.map(str::to_owned), group: None })])
+    }
 
     #[test]
     fn writes_overrides_that_survive_hostile_names() {
         let table = RelationName::new("App Data", "it's \"odd\"\\");
         assert_eq!(
-            override_call(&table, Role::Distributed, Some("Tenant\"'Id")),
+            call(&table, Role::Distributed, Some("Tenant\"'Id")),
             "SELECT advisor.plan_distribution(overrides => \
              E'{\"\\\\\"App Data\\\\\".\\\\\"it''s \\\\\"\\\\\"odd\\\\\"\\\\\"\\\\\\\\\\\\\"\": \
              {\"role\": \"distributed\", \"column\": \"Tenant\\\\\"''Id\"}}');"
         );
         assert_eq!(
-            override_call(&RelationName::new("public", "payment_merchants"), Role::Reference, None),
+            call(&RelationName::new("public", "payment_merchants"), Role::Reference, None),
             "SELECT advisor.plan_distribution(overrides => '{\"public.payment_merchants\": {\"role\": \"reference\"}}');"
         );
     }

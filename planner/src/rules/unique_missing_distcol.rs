@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(finding.message, "cannot create constraint on \"t\"");
         assert_eq!(
             finding.fix_sql.as_deref(),
-            Some("ALTER TABLE public.t DROP CONSTRAINT t_pkey;\nALTER TABLE public.t ADD CONSTRAINT t_pkey PRIMARY KEY (x, id);")
+            Some("ALTER TABLE public.t DROP CONSTRAINT t_pkey, ADD CONSTRAINT t_pkey PRIMARY KEY (x, id);")
         );
         assert!(found(&schema, "t: distributed id", "unique-missing-distcol").is_empty());
         assert!(found(&schema, "t: reference", "unique-missing-distcol").is_empty());
@@ -187,7 +187,9 @@ mod tests {
         assert_eq!(finding.object_type.as_str(), "unique index");
         assert_eq!(
             finding.fix_sql.as_deref(),
-            Some("DROP INDEX public.t_live;\nCREATE UNIQUE INDEX t_live ON public.t USING btree (id, x) WHERE (x > 0);")
+            Some(
+                "BEGIN;\nDROP INDEX public.t_live;\nCREATE UNIQUE INDEX t_live ON public.t USING btree (id, x) WHERE (x > 0);\nCOMMIT;"
+            )
         );
     }
 

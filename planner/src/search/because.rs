@@ -22,7 +22,7 @@ pub fn because(
         return "overridden".to_owned();
     }
     let share = || {
-        if model.sizes_guessed {
+        if model.sizes_guessed || graph.bytes(table).is_none() && graph.rows(table).is_none() {
             String::new()
         } else {
             format!("{} of the data", percent(model.load(table), DATABASE))
@@ -58,6 +58,7 @@ pub fn because(
                 .incoming(table)
                 .filter(kept)
                 .filter(|e| layout.placement(e.referencing).group() == Some(group))
+                .filter(|e| e.columns.iter().any(|&(_, to)| graph.root(e.referenced) == table && to == column))
                 .map(|e| graph.root(e.referencing));
             let mut referenced_by: Vec<TableId> = referenced_by.filter(|&t| t != table).collect();
             referenced_by.sort_unstable();
@@ -69,14 +70,23 @@ pub fn because(
                 ]);
             }
             if followers.is_empty() {
-                return sentence(&[share(), format!("nothing else shares its {name}: a group of its own")]);
+                return sentence(&[
+                    share(),
+                    format!("no other table of the plan goes with it on {name}: a group of its own"),
+                ]);
             }
-            sentence(&[share(), format!("shares {name} with {}", names(graph, &followers))])
+            sentence(&[share(), format!("in one group with {} on {name}", names(graph, &followers))])
         }
         Placement::Reference => {
             let users: Vec<&Edge> =
                 graph.incoming(table).filter(|e| !layout.is_local(e.referencing) && e.referencing != table).collect();
-            let Some(edge) = users.iter().find(|e| layout.is_distributed(e.referencing)).or(users.first()) else {
+            // Best the foreign key that nothing but the copy could keep.
+            let off_column = |e: &&&Edge| {
+                let column = layout.placement(e.referencing).distribution_column();
+                column.is_some_and(|c| e.columns.iter().all(|&(from, _)| from != c))
+            };
+            let distributed = users.iter().find(|e| layout.is_distributed(e.referencing));
+            let Some(edge) = users.iter().find(off_column).or(distributed).or(users.first()) else {
                 return sentence(&[share(), "a copy on every node".into()]);
             };
             let columns = edge.columns.iter().map(|&(from, _)| graph.column(edge.referencing, from).name.as_str());
@@ -86,12 +96,14 @@ pub fn because(
                 1 => String::new(),
                 n => format!(" (and {})", count(n - 1, "more foreign key")),
             };
-            let why = if layout.is_distributed(edge.referencing) {
+            let why = if off_column(&edge) {
                 format!(
                     "{} references it on {columns}{many}, which is not its distribution column: a copy on every node keeps \
                      that foreign key",
                     graph.table(from).name
                 )
+            } else if layout.is_distributed(edge.referencing) {
+                format!("{} references it on {columns}{many}: a copy on every node keeps that", graph.table(from).name)
             } else {
                 format!(
                     "the reference table {} references it on {columns}{many}, and reference tables can only reference \
@@ -117,7 +129,7 @@ fn local(layout: &Layout<'_>, table: TableId, share: String) -> String {
     } else if graph.incoming(table).chain(graph.outgoing(table)).any(|e| e.referencing != e.referenced) {
         "distributing it would cost more foreign keys, keys or triggers than it would spread load".to_owned()
     } else {
-        "no foreign key connects it with a distributed table, and it is too small to be worth spreading".to_owned()
+        "nothing connects it with a distributed table, and spreading it by itself would gain little".to_owned()
     };
     sentence(&[share, why])
 }
@@ -135,7 +147,7 @@ fn names(graph: &Graph<'_>, tables: &[TableId]) -> String {
     match tables {
         [one] => graph.table(*one).name.to_string(),
         [one, two] => format!("{} and {}", graph.table(*one).name, graph.table(*two).name),
-        [one, rest @ ..] => format!("{} and {} more tables", graph.table(*one).name, rest.len()),
+        [one, rest @ ..] => format!("{} and {}", graph.table(*one).name, count(rest.len(), "more table")),
         [] => String::new(),
     }
 }

@@ -60,7 +60,7 @@ pub struct CostModel<'g, 'a> {
 impl<'g, 'a> CostModel<'g, 'a> {
     pub fn new(graph: &'g Graph<'a>, classes: &'g ColumnClasses) -> Self {
         let measured: Vec<f64> = graph.tables().map(|t| measured_weight(graph, t)).collect();
-        let sizes_guessed = measured.iter().sum::<f64>() <= 0.0;
+        let sizes_guessed = says_little(graph, &measured);
         let weights = if sizes_guessed { structural_weights(graph, classes) } else { measured };
         let total: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         let loads = weights.iter().map(|w| (w / total * DATABASE as f64).round() as Cost).collect();
@@ -174,29 +174,25 @@ impl<'g, 'a> CostModel<'g, 'a> {
                 (Placement::Reference, Placement::Local) => self.foreign_key / 3,
                 _ => 0,
             },
-            ForeignKeyFate::Widened { columns, .. } if self.agrees(layout, edge, &columns) => self.foreign_key / 10,
-            ForeignKeyFate::Widened { .. } => self.foreign_key / 2,
+            ForeignKeyFate::Widened { .. } => self.foreign_key / 10,
             ForeignKeyFate::Lost { .. } => {
                 let load = self.load(self.graph.root(edge.referencing));
                 self.foreign_key + self.foreign_key * 4 * load / DATABASE
             }
         }
     }
-
-    /// Whether the column added to a foreign key plausibly means the same on both sides: same name, or the entity's key.
-    fn agrees(&self, layout: &Layout<'_>, edge: &Edge, columns: &[(ColumnId, ColumnId)]) -> bool {
-        let (Some(from), Some(to)) = (
-            layout.placement(edge.referencing).distribution_column(),
-            layout.placement(edge.referenced).distribution_column(),
-        ) else {
-            return true;
-        };
-        let from_name = &self.graph.column(edge.referencing, from).name;
-        let to_name = &self.graph.column(edge.referenced, to).name;
-        let entity = self.classes.classes[self.classes.class(self.graph.root(edge.referenced), to)].entity;
-        edge.columns.len() == columns.len() || from_name == to_name || entity == Some((edge.referenced, to))
-    }
 }
+
+/// Whether sizes are no basis for a choice: little is there, and most tables are empty. A schema that was restored without
+/// its rows but for a few look-up tables must not be planned as if these were the load.
+fn says_little(graph: &Graph<'_>, measured: &[f64]) -> bool {
+    let tables = graph.planned_tables().filter(|&t| graph.table(t).kind != TableKind::Foreign);
+    let (filled, empty): (Vec<TableId>, Vec<TableId>) = tables.partition(|t| measured[t.0] > 0.0);
+    filled.is_empty() || filled.len() < empty.len() && measured.iter().sum::<f64>() < MUCH
+}
+
+/// Bytes from which a database is taken as it is, however many of its tables are empty.
+const MUCH: f64 = 100.0 * 1024.0 * 1024.0;
 
 /// Weight of a table by what is known of it: bytes, else rows of a usual width.
 fn measured_weight(graph: &Graph<'_>, table: TableId) -> f64 {

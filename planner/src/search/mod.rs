@@ -41,7 +41,8 @@ pub fn search<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut(
     let tables: Vec<TableId> = graph.planned_tables().collect();
     let priced = PricedDomains::new(&domains, &model, &tables, tick);
     let solution = priced.solve(&domains, &model, true, tick);
-    let layout = domains.layout(&tables, &solution);
+    let mut layout = domains.layout(&tables, &solution);
+    layout.named = overrides.iter().map(|(_, named)| named.clone()).collect();
     let decided_by_name = priced.rival(&domains, &model, &tables, &solution, &overrides, tick);
     let overridden: BTreeSet<TableId> = overrides.iter().map(|(t, _)| *t).collect();
     let outcome = SearchOutcome {
@@ -421,6 +422,11 @@ impl PricedDomains {
         let rival = rest.solve(domains, model, false, tick);
         let named: Cost = solution.choice.iter().enumerate().map(|(v, &value)| self.names[v][value]).sum();
         if rival.cost > solution.cost - named {
+            return None;
+        }
+        let rival_names: Cost =
+            rival.choice.iter().enumerate().map(|(v, &value)| self.names[v][without[v][value]]).sum();
+        if rival_names <= named {
             return None;
         }
         let choice: Vec<usize> = rival.choice.iter().enumerate().map(|(v, &value)| without[v][value]).collect();
