@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::graph::TableId;
+use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::layout::Placement;
 use crate::plan::{ForeignKeyFate, KeyFate};
+use crate::rules::ObjectType;
 
-use super::context::Migration;
+use super::context::{Migration, described, regclass};
 use super::losses;
 use super::sql::{Block, Failure};
 use super::{Phase, Step};
@@ -52,6 +53,7 @@ fn checks(migration: &Migration<'_, '_>) -> String {
     block = ready(block);
     block = unchanged(block, migration);
     block = filled(block, migration);
+    block = agreeing(block, migration);
     block = roomy(block, migration);
     block.run(migration.mark_checked()).finish()
 }
@@ -189,6 +191,57 @@ fn filled(block: Block, migration: &Migration<'_, '_>) -> Block {
         &Failure::new(
             "Citus refuses rows without a value in the distribution column",
             "Fill it in, or delete the rows.",
+        )
+        .detail("problems"),
+    )
+}
+
+/// Fails where rows do not hold what a widened foreign key is going to demand. Found later, the foreign key could not come
+/// back: not widened because of the rows, and not as it was because of Citus.
+fn agreeing(block: Block, migration: &Migration<'_, '_>) -> Block {
+    let graph = migration.graph;
+    let looks: Vec<String> = migration
+        .changed_foreign_keys()
+        .filter_map(|key| {
+            let ForeignKeyFate::Widened { columns, .. } = &key.planned.fate else { return None };
+            let compare = |&(from, to): &(ColumnId, ColumnId), operator: &str| {
+                let from = quote_identifier(&graph.column(key.edge.referencing, from).name);
+                format!("r.{from} {operator} k.{}", quote_identifier(&graph.column(key.edge.referenced, to).name))
+            };
+            let added = columns.iter().filter(|c| !key.edge.columns.contains(c));
+            let differs: Vec<String> = added.map(|c| compare(c, "<>")).collect();
+            if differs.is_empty() {
+                return None;
+            }
+            let joins: Vec<String> = key.edge.columns.iter().map(|c| compare(c, "=")).collect();
+            let (table, other) = (migration.name(key.edge.referencing), migration.name(key.edge.referenced));
+            let query = format!(
+                "SELECT 1 FROM {table} AS r JOIN {other} AS k ON {} WHERE {}",
+                joins.join(" AND "),
+                differs.join(" OR ")
+            );
+            let problem = format!(
+                "{} would be violated; these rows disagree: {}",
+                described(ObjectType::ForeignKey, &key.foreign_key.name, key.table),
+                query.replacen("SELECT 1", "SELECT r.*", 1)
+            );
+            Some(format!(
+                "IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid IN ({}, {})) THEN\n    IF EXISTS ({query}) THEN\n      \
+                 problems := concat_ws(E'\\n', problems, {});\n    END IF;\n  END IF",
+                regclass(table),
+                regclass(other),
+                quote_literal(&problem)
+            ))
+        })
+        .collect();
+    if looks.is_empty() {
+        return block;
+    }
+    block.run_all(looks).fail_if(
+        "problems IS NOT NULL",
+        &Failure::new(
+            "rows disagree with foreign keys that the plan widens",
+            "Repair the rows that the queries find, or plan with the referenced table as a reference table.",
         )
         .detail("problems"),
     )
