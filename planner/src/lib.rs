@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assignment;
+pub mod citus_version;
 pub mod error;
 pub mod graph;
 pub mod identifier;

@@ -24,6 +24,9 @@ pub struct Schema {
     pub server_version: u32,
     /// Version of the extension citus where it is installed in this database, e.g. `13.2-1`.
     pub citus_version: Option<String>,
+    /// The release to plan for, where somebody said so (`citus_advisor.citus_version`); else that of the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub citus_target: Option<String>,
     /// Names of the extensions installed in this database.
     #[serde(default)]
     pub extensions: Vec<String>,

@@ -35,7 +35,7 @@ fn what_happens(effect: Effect) -> &'static str {
 fn page(rule: &Rule) -> String {
     // The page's title is the only heading of the first level.
     format!(
-        "{NOTICE}\n\n# {} {}\n\n{}.\n\n- **Level:** {}\n- **Effect:** `{}`: {}\n- **What to do:** {}\n\n{}\n",
+        "{NOTICE}\n\n# {} {}\n\n{}.\n\n- **Level:** {}\n- **Effect:** `{}`: {}\n- **What to do:** {}\n{}\n{}\n",
         rule.code,
         rule.name,
         capitalized(rule.title),
@@ -43,8 +43,15 @@ fn page(rule: &Rule) -> String {
         rule.effect.as_str(),
         what_happens(rule.effect),
         rule.remediation,
+        releases(rule),
         rule.explanation.trim_end(),
     )
+}
+
+/// A line for a rule that not every release has.
+fn releases(rule: &Rule) -> String {
+    let ranges: Vec<String> = rule.releases.iter().map(|r| r.to_string()).collect();
+    if ranges.is_empty() { String::new() } else { format!("- **Citus releases:** {}\n", ranges.join("; ")) }
 }
 
 fn capitalized(text: &str) -> String {

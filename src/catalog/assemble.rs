@@ -39,6 +39,7 @@ pub fn assemble(rows: Rows) -> Reading {
         database: name,
         server_version,
         citus_version,
+        citus_target: None,
         extensions: sorted(extensions),
         schemas: sorted(rows.schemas.into_iter().map(|s| s.name).collect()),
         publications: tables.publications(rows.publications),

@@ -8,11 +8,12 @@ mod rows;
 mod scope;
 mod statement;
 
+use citus_planner::citus_version::CitusVersion;
 use citus_planner::schema::Schema;
 use pgrx::prelude::*;
 
 use crate::error::{Result, internal};
-use crate::pg::settings;
+use crate::pg::{guc, settings};
 
 /// The caller's search path: names of schemas, those that exist, without the implicit ones.
 pub fn search_path() -> Result<Vec<String>> {
@@ -29,6 +30,7 @@ pub fn search_path() -> Result<Vec<String>> {
 /// # Errors
 /// 3F000 for a schema that does not exist.
 pub fn read(schemas: Option<&[String]>) -> Result<Schema> {
+    let citus_target = citus_target()?;
     settings::pinned(|| {
         let rows: rows::Rows = serde_json::from_slice(&query(&statement::compose())?).map_err(internal)?;
         check_for_interrupts!();
@@ -38,8 +40,24 @@ pub fn read(schemas: Option<&[String]>) -> Result<Schema> {
             scope::limit(&mut reading.schema, schemas).map_err(crate::error::report)?;
         }
         reading.say_what_was_unseen();
+        reading.schema.citus_target = citus_target;
         Ok(reading.schema)
     })
+}
+
+/// `citus_advisor.citus_version`, where it is set.
+///
+/// It is looked at here and not when it is set: the library may not be loaded yet by then, and PostgreSQL would drop a wrong
+/// value with a warning and plan for another release.
+fn citus_target() -> Result<Option<String>> {
+    let Some(text) = guc::citus_version() else { return Ok(None) };
+    match text.parse::<CitusVersion>() {
+        Ok(version) => Ok(Some(version.to_string())),
+        Err(mut error) => {
+            error.message = format!("invalid value for parameter \"citus_advisor.citus_version\": \"{text}\"");
+            Err(crate::error::report(error))
+        }
+    }
 }
 
 /// Runs a query that returns one bytea, read-only: it works on a standby and assigns no transaction id.

@@ -15,6 +15,7 @@ pub fn render(plan: &Plan<'_>) -> Value {
     json!({
         "format_version": FORMAT_VERSION,
         "database": graph.schema.database,
+        "citus_version": graph.citus.to_string(),
         "assignment": plan.layout.to_assignment(),
         "search": plan.search.as_ref().map(|s| json!({
             "proven": s.proven,

@@ -115,6 +115,12 @@ impl Report<'_, '_> {
             _ => heading += &format!(", {}", size(known.iter().sum())),
         }
         self.wrapped(0, &heading);
+        if self.graph.schema.citus_target.is_some() {
+            self.line(format!("Planned for Citus {} (citus_advisor.citus_version).", self.graph.citus));
+        }
+        if let Some(caution) = self.graph.citus.caution() {
+            self.wrapped(0, &caution);
+        }
     }
 
     fn verdict(&mut self) {

@@ -244,6 +244,7 @@ pub fn schema(tables: impl IntoIterator<Item = Table>) -> Schema {
         database: "test".into(),
         server_version: 150_020,
         citus_version: None,
+        citus_target: None,
         extensions: Vec::new(),
         schemas: vec!["public".into()],
         tables,
