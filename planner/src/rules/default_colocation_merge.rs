@@ -1,6 +1,6 @@
 //! See [`RULE`].
 
-use super::support::ident;
+use super::support::{enumerate, ident};
 use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
 use crate::graph::TableId;
@@ -56,9 +56,15 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
                 continue;
             }
             let t = layout.graph.table(table);
+            let others = members.iter().filter(|&&o| o != table).map(|&o| layout.graph.table(o).name.to_string());
+            let others: Vec<String> = others.collect();
             report(&t.name, ObjectType::Column, column, Objection {
                 message: format!("{} shares a group by the type of {} alone", t.name, ident(column)),
-                detail: Some(format!("No foreign key joins it to another table of the group on {}.", ident(column))),
+                detail: Some(format!(
+                    "No foreign key joins it on {} to {}, with which it is colocated.",
+                    ident(column),
+                    enumerate(&others)
+                )),
                 hint: Some("In a group of its own it can be moved by itself.".to_owned()),
                 fix_sql: is_there(layout, table).then(|| {
                     let name = quote_literal(&t.name.to_string());

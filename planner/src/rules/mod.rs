@@ -128,6 +128,12 @@ register! {
     "CA903" no_primary_key,
     "CA904" reference_table_large,
     "CA905" default_colocation_merge,
+    "CA906" shard_skew,
+}
+
+/// The table or partition whose name is too long for its shards, by the rule `long-names`.
+pub fn long_name(layout: &Layout<'_>, table: TableId) -> Option<TableId> {
+    long_names::long(layout, table)
 }
 
 /// The rules that the release of Citus has, to plan for which the layout was made.

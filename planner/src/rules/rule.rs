@@ -7,7 +7,7 @@ use crate::citus_version::{CitusVersion, Releases};
 use crate::graph::{ColumnId, Edge, TableId};
 use crate::identifier::RelationName;
 use crate::layout::{Layout, Placement};
-use crate::schema::{ConstraintKind, ForeignKey, Index, ReferentialAction};
+use crate::schema::{ConstraintKind, ForeignKey, Index, ReferentialAction, Schema};
 
 /// How bad: Citus refuses or rows are lost, something changes its meaning, or worth knowing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -150,6 +150,11 @@ impl Finding {
         } else {
             format!("{}:{}:{}", self.code, self.relation, self.object_name)
         }
+    }
+
+    /// Whether the user has left it out of reports. It holds all the same: no plan and no script asks this.
+    pub fn is_ignored(&self, schema: &Schema) -> bool {
+        schema.ignored_findings.binary_search(&self.fingerprint()).is_ok()
     }
 
     pub fn sort_key(&self) -> impl Ord + '_ {

@@ -11,7 +11,7 @@ declare_rule! {
     ///
     /// ## Why on Citus
     ///
-    /// Until 13.2.2 (and in 14.0.0) Citus could only pass statistics on columns to the shards.
+    /// Until 12.1.11 and 13.2.2 (and in 14.0.0) Citus could only pass statistics on columns to the shards.
     ///
     /// ## Example
     ///
@@ -22,7 +22,7 @@ declare_rule! {
     ///
     /// ## Use instead
     ///
-    /// Citus 13.2.2 or 14.0.1, which take them; or statistics on a generated column.
+    /// Citus 12.1.11, 13.2.2 or 14.0.1, which take them; or statistics on a generated column.
     ///
     /// ## When to ignore
     ///
@@ -36,7 +36,8 @@ declare_rule! {
     remediation: "Drop them, or use Citus 13.2.2 or 14.0.1.",
     source: "deparser/deparse_statistics_stmts.c:AppendColumnNames",
     releases: &[
-        Releases { since: None, until: Some(CitusVersion::new(13, 2, 2)) },
+        Releases { since: None, until: Some(CitusVersion::new(12, 1, 11)) },
+        Releases { since: Some(CitusVersion::new(13, 0, 0)), until: Some(CitusVersion::new(13, 2, 2)) },
         Releases { since: Some(CitusVersion::new(14, 0, 0)), until: Some(CitusVersion::new(14, 0, 1)) },
     ],
     check: Check::Layout(walk),
@@ -51,7 +52,7 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
             report(&t.name, ObjectType::Statistics, &statistics.name.name, Objection {
                 message: "only simple column references are allowed in CREATE STATISTICS".to_owned(),
                 detail: Some(format!("{} is on an expression, which Citus {version} cannot pass to shards.", statistics.name)),
-                hint: Some("Citus 13.2.2 and 14.0.1 take statistics on expressions.".to_owned()),
+                hint: Some("Citus 12.1.11, 13.2.2 and 14.0.1 take statistics on expressions.".to_owned()),
                 fix_sql: Some(format!("DROP STATISTICS {};", statistics.name)),
             });
         }
@@ -80,7 +81,7 @@ mod tests {
         assert_eq!(under("13.2.1", "t: reference"), ["t.month"]);
         assert_eq!(under("14.0.0", "t: distributed id"), ["t.month"]);
         assert!(under("13.2.1", "").is_empty());
-        for version in ["13.2", "13.2.2", "14.0.1", "14.0"] {
+        for version in ["12.1", "13.2", "13.2.2", "14.0.1", "14.0"] {
             assert!(under(version, "t: reference").is_empty(), "{version}");
         }
     }
