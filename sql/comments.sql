@@ -12,6 +12,12 @@ COMMENT ON FUNCTION advisor.schema_model(name[]) IS
   'all that the planner knows of this database, for bug reports and replay';
 COMMENT ON FUNCTION advisor._rules() IS 'the rows of advisor.rules';
 COMMENT ON VIEW advisor.rules IS 'every objection that Citus can have to a distribution, with its remedy';
+COMMENT ON FUNCTION advisor.check_data(jsonb) IS
+  'what only the rows can tell of a distribution of your own: reads the tables';
+COMMENT ON TABLE advisor.ignored_findings IS
+  'findings that reports leave out, by fingerprint (see advisor.plan_issues), and why';
+COMMENT ON FUNCTION advisor.check_distribution() IS
+  'on a Citus coordinator: what is wrong with the distribution that is there';
 COMMENT ON SCHEMA advisor IS 'plans how to distribute this database over Citus';
 
 GRANT USAGE ON SCHEMA advisor TO PUBLIC;

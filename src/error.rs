@@ -32,6 +32,16 @@ pub fn null_not_allowed(message: &'static str, hint: &'static str) -> ErrorRepor
     ErrorReport::new(PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED, message, "").set_hint(hint)
 }
 
+/// 55000: the server is not what the function needs.
+pub fn not_in_state(message: &'static str, hint: &'static str) -> ErrorReport {
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message, "").set_hint(hint)
+}
+
+/// Tells the caller how far long work has come.
+pub fn notice(text: String) {
+    pgrx::notice!("{}", sendable(text));
+}
+
 /// Something that only a fault of ours can cause.
 pub fn internal(message: impl std::fmt::Display) -> ErrorReport {
     ErrorReport::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, sendable(message.to_string()), "")

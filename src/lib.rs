@@ -10,12 +10,14 @@ use pgrx::prelude::*;
 pgrx::pg_module_magic!();
 
 mod catalog;
+mod data;
 mod error;
 #[allow(unsafe_code)]
 mod pg;
 mod planning;
 
 extension_sql_file!("../sql/rules.sql", requires = [planning::rules]);
+extension_sql_file!("../sql/ignored_findings.sql", name = "ignored_findings");
 extension_sql_file!("../sql/comments.sql", finalize);
 
 #[cfg(not(panic = "unwind"))]

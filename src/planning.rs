@@ -7,12 +7,12 @@ use citus_planner::layout::Layout;
 use citus_planner::plan::Plan;
 use citus_planner::report::{self, Format};
 use citus_planner::rules::{self, Finding, RULES};
-use citus_planner::{Request, migration};
+use citus_planner::{Request, audit, migration};
 use pgrx::prelude::*;
 
-use crate::catalog;
 use crate::error::{Result, internal, null_not_allowed, report as refuse};
 use crate::pg::values::{Jsonb, Name, Names, Text};
+use crate::{catalog, data};
 
 #[pg_extern(stable, parallel_restricted)]
 fn schema_model(schemas: default!(Option<Names>, "NULL")) -> Result<Jsonb> {
@@ -91,7 +91,7 @@ fn plan_issues(
         ),
     >,
 > {
-    let findings = with_plan(schemas, overrides, |plan| plan.findings.clone())?;
+    let findings = with_plan(schemas, overrides, |plan| plan.reported().cloned().collect::<Vec<_>>())?;
     Ok(TableIterator::new(findings.into_iter().map(issue)))
 }
 
@@ -117,19 +117,80 @@ fn check_distribution(
         ),
     >,
 > {
-    let Some(assignment) = assignment else {
-        return Err(null_not_allowed(
-            "assignment must not be null",
-            "Write {\"public.t\": {\"role\": \"distributed\", \"column\": \"tenant_id\"}}; a table not named is local.",
-        ));
-    };
-    let assignment = parse_assignment(&assignment, "assignment")?;
+    let assignment = required_assignment(assignment)?;
     let search_path = catalog::search_path()?;
     let schema = catalog::read(None)?;
     let graph = Graph::new(&schema);
     let layout = Layout::from_assignment(&graph, &assignment, &search_path, "assignment").map_err(refuse)?;
-    let findings = rules::judge(&layout);
+    let mut findings = rules::judge(&layout);
+    findings.retain(|f| !f.is_ignored(&schema));
     Ok(TableIterator::new(findings.into_iter().map(issue)))
+}
+
+/// Audits the distribution of this Citus cluster. It asks the workers for the sizes of shards.
+#[pg_extern(name = "check_distribution", stable, parallel_restricted)]
+fn audit_distribution() -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(code, Text),
+            name!(name, Text),
+            name!(level, Text),
+            name!(effect, Text),
+            name!(relation, Text),
+            name!(object_type, Text),
+            name!(object_name, Text),
+            name!(message, Text),
+            name!(detail, Option<Text>),
+            name!(hint, Option<Text>),
+            name!(fix_sql, Option<Text>),
+            name!(fingerprint, Text),
+        ),
+    >,
+> {
+    let schema = catalog::read_cluster()?;
+    let graph = Graph::new(&schema);
+    let mut findings = audit::audit(&graph);
+    findings.retain(|f| !f.is_ignored(&schema));
+    Ok(TableIterator::new(findings.into_iter().map(issue)))
+}
+
+/// Reads the rows that the caller may read.
+#[pg_extern(stable, parallel_restricted)]
+fn check_data(
+    assignment: Option<Jsonb>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(code, Text),
+            name!(name, Text),
+            name!(level, Text),
+            name!(effect, Text),
+            name!(relation, Text),
+            name!(object_type, Text),
+            name!(object_name, Text),
+            name!(message, Text),
+            name!(detail, Option<Text>),
+            name!(hint, Option<Text>),
+            name!(fix_sql, Option<Text>),
+            name!(fingerprint, Text),
+            name!(rows, Option<i64>),
+            name!(example, Option<Text>),
+        ),
+    >,
+> {
+    let assignment = required_assignment(assignment)?;
+    let search_path = catalog::search_path()?;
+    let schema = catalog::read(None)?;
+    let graph = Graph::new(&schema);
+    let layout = Layout::from_assignment(&graph, &assignment, &search_path, "assignment").map_err(refuse)?;
+    let mut answers = data::ask(&layout)?;
+    answers.retain(|a| !a.finding.is_ignored(&schema));
+    Ok(TableIterator::new(answers.into_iter().map(|answer| {
+        let (a, b, c, d, e, f, g, h, i, j, k, l) = issue(answer.finding);
+        (a, b, c, d, e, f, g, h, i, j, k, l, answer.rows, answer.example.map(Text))
+    })))
 }
 
 #[pg_extern(stable, parallel_restricted)]
@@ -214,6 +275,17 @@ fn schema_names(schemas: Option<Names>) -> Result<Option<Vec<String>>> {
             "Leave the argument out, or make it NULL, for all schemas.",
         )),
     }
+}
+
+/// The argument `assignment` of a check, which has no default.
+fn required_assignment(assignment: Option<Jsonb>) -> Result<Assignment> {
+    let Some(assignment) = assignment else {
+        return Err(null_not_allowed(
+            "assignment must not be null",
+            "Write {\"public.t\": {\"role\": \"distributed\", \"column\": \"tenant_id\"}}; a table not named is local.",
+        ));
+    };
+    parse_assignment(&assignment, "assignment")
 }
 
 /// The argument `overrides` or `assignment`.

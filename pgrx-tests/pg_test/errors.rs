@@ -6,7 +6,7 @@ use pgrx::prelude::*;
 mod tests {
     use pgrx::prelude::*;
 
-    use crate::in_backend::{refusal, run};
+    use crate::in_backend::{refusal, run, text};
 
     fn refused(call: &str, code: &str, culprit: &str) {
         let refusal = refusal(call);
@@ -58,5 +58,27 @@ mod tests {
         for call in accepted {
             assert_eq!(refusal(call), "accepted", "{call}");
         }
+    }
+
+    #[pg_test]
+    fn the_release_to_plan_for_is_a_release() {
+        run("CREATE TABLE public.shop (id bigint, at timestamp);
+             CREATE STATISTICS public.by_month ON date_trunc('month', at), id FROM public.shop");
+        let version = |text: &str| run(&format!("SET LOCAL citus_advisor.citus_version = '{text}'"));
+        for wrong in ["banana", "13.2.", "9.5", "13.2-1", "²"] {
+            version(wrong);
+            refused("SELECT advisor.plan_distribution()", "22023", "\"citus_advisor.citus_version\"");
+            refused("SELECT advisor.schema_model()", "22023", wrong);
+        }
+        let blocked = |release: &str| {
+            version(release);
+            text(
+                "SELECT count(*)::text FROM advisor.check_distribution('{\"shop\": {\"role\": \"reference\"}}')
+                 WHERE name = 'statistics-expression'",
+            )
+        };
+        assert_eq!([blocked("13.2.1"), blocked("13.2.2"), blocked("14.0.0"), blocked("")], ["1", "0", "1", "0"]);
+        version("14.0.1");
+        assert_eq!(text("SELECT advisor.plan_distribution(format => 'json')::jsonb ->> 'citus_version'"), "14.0.1");
     }
 }

@@ -1,6 +1,7 @@
 //! Tests that need a backend: what the catalog reader sees, what the SQL functions refuse, what a session can do to them.
 //! Every test runs in a transaction of its own that is rolled back.
 
+mod check;
 mod environment;
 mod errors;
 mod schema_model;

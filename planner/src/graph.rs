@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use crate::citus_version::CitusVersion;
 use crate::schema::{Column, DataType, ForeignKey, RelationName, Schema, Table, TableKind, TypeKind};
 
 /// Position of a table in [`Schema::tables`].
@@ -30,6 +31,8 @@ pub type EdgeId = usize;
 /// The resolved model.
 pub struct Graph<'a> {
     pub schema: &'a Schema,
+    /// The Citus release to plan for.
+    pub citus: CitusVersion,
     /// Sorted by (referencing table, constraint name).
     pub edges: Vec<Edge>,
     by_name: HashMap<&'a RelationName, TableId>,
@@ -75,7 +78,8 @@ impl<'a> Graph<'a> {
             outgoing[edge.referencing.0].push(id);
             incoming[edge.referenced.0].push(id);
         }
-        Graph { schema, edges, by_name, columns, outgoing, incoming, partitions, inheritance_children }
+        let citus = CitusVersion::of(schema.citus_target.as_deref(), schema.citus_version.as_deref());
+        Graph { schema, citus, edges, by_name, columns, outgoing, incoming, partitions, inheritance_children }
     }
 
     pub fn table(&self, id: TableId) -> &'a Table {

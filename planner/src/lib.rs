@@ -7,7 +7,10 @@
 #![forbid(unsafe_code)]
 
 pub mod assignment;
+pub mod audit;
+pub mod citus_version;
 pub mod classes;
+pub mod data_check;
 pub mod error;
 pub mod graph;
 pub mod identifier;

@@ -166,6 +166,11 @@ impl<'a> Plan<'a> {
         Plan { layout, request, tables, foreign_keys, keys, lost_objects, findings, search }
     }
 
+    /// The findings to report: without those that the user ignores.
+    pub fn reported(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| !f.is_ignored(self.graph().schema))
+    }
+
     pub fn graph(&self) -> &'a Graph<'a> {
         self.layout.graph
     }

@@ -24,6 +24,9 @@ pub struct Schema {
     pub server_version: u32,
     /// Version of the extension citus where it is installed in this database, e.g. `13.2-1`.
     pub citus_version: Option<String>,
+    /// The release to plan for, where somebody said so (`citus_advisor.citus_version`); else that of the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub citus_target: Option<String>,
     /// Names of the extensions installed in this database.
     #[serde(default)]
     pub extensions: Vec<String>,
@@ -50,6 +53,9 @@ pub struct Schema {
     /// What is distributed already (`pg_dist_partition`), where Citus is installed.
     #[serde(default)]
     pub citus_tables: Vec<CitusTable>,
+    /// Fingerprints of findings that the user left out of reports (`advisor.ignored_findings`), sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_findings: Vec<String>,
     /// What the reader could not see, each a sentence.
     #[serde(default)]
     pub unseen: Vec<String>,
@@ -524,6 +530,9 @@ pub struct DataType {
     pub hash_function: bool,
     /// `GetDefaultOpClass(type, btree)` finds a class.
     pub btree_class: bool,
+    /// The operator of the type's equality, as `OPERATOR(pg_catalog.=)`, where it has one.
+    #[serde(default)]
+    pub equality: Option<String>,
     /// `pg_type.typcategory`.
     #[serde(default)]
     pub category: String,
@@ -589,4 +598,7 @@ pub struct CitusTable {
     pub colocation_id: i64,
     #[serde(default)]
     pub shard_count: Option<i64>,
+    /// Bytes of each shard in the order of the hash ranges; only where an audit asked for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shard_bytes: Vec<i64>,
 }

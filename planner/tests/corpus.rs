@@ -1,9 +1,11 @@
-//! Judges real schemas under crude assignments: `CORPUS_MODELS` is a directory of models (`advisor.schema_model()`).
+//! Judges real schemas under the plan and under crude assignments: `CORPUS_MODELS` is a directory of models
+//! (`advisor.schema_model()`).
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
+use citus_planner::Request;
 use citus_planner::graph::Graph;
 use citus_planner::layout::{Layout, Placement};
 use citus_planner::rules::{Effect, Finding, judge};
@@ -45,9 +47,13 @@ fn judges_real_schemas_quickly_and_alike() {
     for file in files {
         let schema: Schema = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
         let graph = Graph::new(&schema);
-        for (label, layout) in
-            [("local", Layout::local(&graph)), ("distributed", distributed(&graph)), ("reference", reference(&graph))]
-        {
+        let planned = citus_planner::plan(&graph, &Request::default(), &mut || ()).unwrap().layout;
+        for (label, layout) in [
+            ("planned", planned),
+            ("local", Layout::local(&graph)),
+            ("distributed", distributed(&graph)),
+            ("reference", reference(&graph)),
+        ] {
             let started = Instant::now();
             let findings = judge(&layout);
             let took = started.elapsed();

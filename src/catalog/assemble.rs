@@ -39,6 +39,7 @@ pub fn assemble(rows: Rows) -> Reading {
         database: name,
         server_version,
         citus_version,
+        citus_target: None,
         extensions: sorted(extensions),
         schemas: sorted(rows.schemas.into_iter().map(|s| s.name).collect()),
         publications: tables.publications(rows.publications),
@@ -61,6 +62,7 @@ pub fn assemble(rows: Rows) -> Reading {
                 bytes: v.bytes,
             })
             .collect(),
+        ignored_findings: sorted(rows.ignored_findings.into_iter().map(|i| i.fingerprint).collect()),
         unseen: Vec::new(),
     };
     schema.extension_tables.sort_by(|a, b| a.name.cmp(&b.name));
@@ -167,6 +169,7 @@ impl Types {
                 hash_class: support.hash_class,
                 hash_function: support.hash_function,
                 btree_class: support.btree_class,
+                equality: support.equality,
                 category: t.category,
                 user_made,
                 extension,
@@ -457,6 +460,7 @@ impl Tables {
                     distribution_column: t.distribution_column,
                     colocation_id: t.colocation_id,
                     shard_count: t.shard_count,
+                    shard_bytes: Vec::new(),
                 })
             })
             .collect();

@@ -1,7 +1,41 @@
 -- What expressions, indexes and policies of a table need, followed through functions and types as Citus follows
 -- pg_depend: down to objects of extensions, tables (by their row types) and objects without further dependencies.
 -- The types of columns are followed in the model itself. Objects built into PostgreSQL leave no dependency.
-WITH RECURSIVE source (relation, via, via_name, classid, objid) AS (
+WITH RECURSIVE used_type (relation, column_name, oid) AS (
+  SELECT a.attrelid, a.attname, a.atttypid
+  FROM relation r
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  -- Types that PostgreSQL brings hold no domain.
+  WHERE r.extension IS NULL AND t.oid >= 16384
+  UNION
+  SELECT u.relation, u.column_name, part.oid
+  FROM used_type u
+  JOIN pg_catalog.pg_type t ON t.oid = u.oid
+  CROSS JOIN LATERAL (
+    SELECT t.typbasetype WHERE t.typbasetype <> 0
+    UNION ALL
+    SELECT t.typelem WHERE t.typelem <> 0 AND t.typcategory = 'A'
+    UNION ALL
+    SELECT g.rngsubtype FROM pg_catalog.pg_range g WHERE g.rngtypid = t.oid
+    UNION ALL
+    SELECT a.atttypid FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.oid = t.typrelid AND c.relkind = 'c'
+  ) AS part (oid)
+  WHERE part.oid >= 16384
+    AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend e
+      WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = u.oid
+        AND e.refclassid = 'pg_catalog.pg_extension'::regclass AND e.deptype = 'e'
+    )
+),
+source (relation, via, via_name, classid, objid) AS (
+  -- What the checks of domains need.
+  SELECT u.relation, 'column', u.column_name, 'pg_catalog.pg_constraint'::regclass::oid, c.oid
+  FROM used_type u
+  JOIN pg_catalog.pg_constraint c ON c.contypid = u.oid AND c.contype = 'c'
+  UNION ALL
   SELECT d.adrelid, 'default', a.attname, 'pg_catalog.pg_attrdef'::regclass::oid, d.oid
   FROM relation r
   JOIN pg_catalog.pg_attrdef d ON d.adrelid = r.oid

@@ -8,11 +8,12 @@ mod rows;
 mod scope;
 mod statement;
 
-use citus_planner::schema::Schema;
+use citus_planner::citus_version::CitusVersion;
+use citus_planner::schema::{RelationName, Schema};
 use pgrx::prelude::*;
 
-use crate::error::{Result, internal};
-use crate::pg::settings;
+use crate::error::{Result, internal, not_in_state};
+use crate::pg::{guc, settings};
 
 /// The caller's search path: names of schemas, those that exist, without the implicit ones.
 pub fn search_path() -> Result<Vec<String>> {
@@ -29,6 +30,7 @@ pub fn search_path() -> Result<Vec<String>> {
 /// # Errors
 /// 3F000 for a schema that does not exist.
 pub fn read(schemas: Option<&[String]>) -> Result<Schema> {
+    let citus_target = citus_target()?;
     settings::pinned(|| {
         let rows: rows::Rows = serde_json::from_slice(&query(&statement::compose())?).map_err(internal)?;
         check_for_interrupts!();
@@ -38,8 +40,64 @@ pub fn read(schemas: Option<&[String]>) -> Result<Schema> {
             scope::limit(&mut reading.schema, schemas).map_err(crate::error::report)?;
         }
         reading.say_what_was_unseen();
+        reading.schema.citus_target = citus_target;
         Ok(reading.schema)
     })
+}
+
+/// The model of a Citus coordinator with what the shards weigh: tables are as large as their shards together.
+///
+/// # Errors
+/// 55000 where there is no Citus in the database, or this is a worker.
+pub fn read_cluster() -> Result<Schema> {
+    if !statement::citus_is_there() {
+        return Err(not_in_state(
+            "Citus is not installed in this database",
+            "To judge a distribution that is not there yet, give it: SELECT * FROM advisor.check_distribution('{\"public.t\": \
+             {\"role\": \"reference\"}}');",
+        ));
+    }
+    let mut schema = read(None)?;
+    settings::pinned(|| {
+        let group = query("SELECT pg_catalog.convert_to(groupid::text, 'UTF8') FROM pg_catalog.pg_dist_local_group")?;
+        if !matches!(group.as_slice(), b"" | b"0") {
+            return Err(not_in_state(
+                "this server is a Citus worker",
+                "Connect to the coordinator: SELECT nodename, nodeport FROM pg_dist_node WHERE groupid = 0;",
+            ));
+        }
+        let sizes = include_str!("shard_sizes.sql");
+        let json = query(&format!(
+            "SELECT convert_to(coalesce(json_agg(size), '[]')::text, 'UTF8') FROM (\n{sizes}) AS size"
+        ))?;
+        let sizes: Vec<rows::ShardSizes> = serde_json::from_slice(&json).map_err(internal)?;
+        for shards in sizes {
+            let name = RelationName::new(shards.schema, shards.name);
+            if let Some(table) = schema.tables.iter_mut().find(|t| t.name == name) {
+                table.bytes = Some(shards.bytes.iter().sum());
+            }
+            if let Some(citus) = schema.citus_tables.iter_mut().find(|c| c.name == name) {
+                citus.shard_bytes = shards.bytes;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(schema)
+}
+
+/// `citus_advisor.citus_version`, where it is set.
+///
+/// It is looked at here and not when it is set: the library may not be loaded yet by then, and PostgreSQL would drop a wrong
+/// value with a warning and plan for another release.
+fn citus_target() -> Result<Option<String>> {
+    let Some(text) = guc::citus_version() else { return Ok(None) };
+    match text.parse::<CitusVersion>() {
+        Ok(version) => Ok(Some(version.to_string())),
+        Err(mut error) => {
+            error.message = format!("invalid value for parameter \"citus_advisor.citus_version\": \"{text}\"");
+            Err(crate::error::report(error))
+        }
+    }
 }
 
 /// Runs a query that returns one bytea, read-only: it works on a standby and assigns no transaction id.

@@ -25,6 +25,7 @@ pub struct Rows {
     pub dependencies: Vec<Dependency>,
     pub views: Vec<View>,
     pub publications: Vec<Publication>,
+    pub ignored_findings: Vec<IgnoredFinding>,
     #[serde(default)]
     pub citus_tables: Vec<CitusTable>,
 }
@@ -307,6 +308,18 @@ pub struct Publication {
     pub name: String,
     pub all_tables: bool,
     pub tables: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+pub struct IgnoredFinding {
+    pub fingerprint: String,
+}
+
+#[derive(Deserialize)]
+pub struct ShardSizes {
+    pub schema: String,
+    pub name: String,
+    pub bytes: Vec<i64>,
 }
 
 #[derive(Deserialize)]

@@ -25,6 +25,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("dependencies", include_str!("dependencies.sql")),
     ("views", include_str!("views.sql")),
     ("publications", include_str!("publications.sql")),
+    ("ignored_findings", include_str!("ignored_findings.sql")),
 ];
 
 /// What newer servers have and older ones lack: a placeholder in the queries, and what it stands for.
@@ -34,11 +35,16 @@ const DIALECT: &[(&str, &str)] = if cfg!(feature = "pg18") {
     &[("/*conperiod*/", "false"), ("/*conenforced*/", "true")]
 };
 
+/// Whether this database has Citus' metadata.
+pub fn citus_is_there() -> bool {
+    relation::extension_exists(c"citus")
+        && relation::catalog_exists(c"pg_dist_partition")
+        && relation::catalog_exists(c"pg_dist_shard")
+}
+
 /// One statement that returns one bytea: JSON in UTF-8 with a key for each query.
 pub fn compose() -> String {
-    let citus = relation::extension_exists(c"citus")
-        && relation::catalog_exists(c"pg_dist_partition")
-        && relation::catalog_exists(c"pg_dist_shard");
+    let citus = citus_is_there();
     let is_shard = if citus { include_str!("is_shard.sql") } else { "false" };
     let mut queries = QUERIES.to_vec();
     if citus {

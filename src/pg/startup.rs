@@ -5,6 +5,8 @@ use std::env;
 
 use pgrx::prelude::*;
 
+use super::guc;
+
 const BACKTRACE: &str = "RUST_LIB_BACKTRACE";
 
 /// Keeps pgrx from appending a Rust backtrace to the DETAIL of errors where the server was started with
@@ -22,4 +24,5 @@ pub extern "C-unwind" fn _PG_init() {
             None => env::remove_var(BACKTRACE),
         }
     }
+    guc::define();
 }

@@ -15,6 +15,7 @@ pub fn render(plan: &Plan<'_>) -> Value {
     json!({
         "format_version": FORMAT_VERSION,
         "database": graph.schema.database,
+        "citus_version": graph.citus.to_string(),
         "assignment": plan.layout.to_assignment(),
         "search": plan.search.as_ref().map(|s| json!({
             "proven": s.proven,
@@ -74,12 +75,13 @@ pub fn render(plan: &Plan<'_>) -> Value {
                 "code": code,
             })
         }).collect::<Vec<_>>(),
-        "issues": plan.findings.iter().map(|f| {
+        "issues": plan.reported().map(|f| {
             let mut value = json!(f);
             value["relation"] = json!(f.relation.to_string());
             value["fingerprint"] = json!(f.fingerprint());
             value
         }).collect::<Vec<_>>(),
+        "issues_ignored": plan.findings.len() - plan.reported().count(),
         "not_seen": graph.schema.unseen,
     })
 }

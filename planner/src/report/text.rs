@@ -115,6 +115,12 @@ impl Report<'_, '_> {
             _ => heading += &format!(", {}", size(known.iter().sum())),
         }
         self.wrapped(0, &heading);
+        if self.graph.schema.citus_target.is_some() {
+            self.line(format!("Planned for Citus {} (citus_advisor.citus_version).", self.graph.citus));
+        }
+        if let Some(caution) = self.graph.citus.caution() {
+            self.wrapped(0, &caution);
+        }
     }
 
     fn verdict(&mut self) {
@@ -416,7 +422,7 @@ impl Report<'_, '_> {
 
     /// Findings that a person must act on before the script runs: what it does not deal with itself.
     fn to_fix(&self) -> Vec<&Finding> {
-        self.plan.findings.iter().filter(|f| !self.is_handled(f) && must_be_fixed(f)).collect()
+        self.plan.reported().filter(|f| !self.is_handled(f) && must_be_fixed(f)).collect()
     }
 
     /// Whether the script deals with it, or the sections on losses and changes already told of it.
@@ -456,11 +462,16 @@ impl Report<'_, '_> {
 
     fn issues(&mut self) {
         let fix: Vec<Finding> = self.to_fix().into_iter().cloned().collect();
-        let rest = self.plan.findings.iter().filter(|f| !self.is_handled(f) && !must_be_fixed(f));
+        let rest = self.plan.reported().filter(|f| !self.is_handled(f) && !must_be_fixed(f));
         let (know, good): (Vec<Finding>, Vec<Finding>) = rest.cloned().partition(|f| f.level != Level::Info);
         self.issue_section("Check or fix first", fix);
         self.issue_section("Know before you run it", know);
         self.issue_section("Good to know", good);
+        let ignored = self.plan.findings.len() - self.plan.reported().count();
+        if ignored > 0 {
+            self.line("");
+            self.line(format!("{} ignored: SELECT * FROM advisor.ignored_findings;", count(ignored, "issue")));
+        }
     }
 
     fn issue_section(&mut self, heading: &str, findings: Vec<Finding>) {

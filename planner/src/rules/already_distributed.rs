@@ -102,6 +102,7 @@ mod tests {
             distribution_column: Some("id".into()),
             colocation_id: 1,
             shard_count: Some(32),
+            shard_bytes: Vec::new(),
         });
         assert_eq!(found(&schema, "t: distributed x", "already-distributed"), ["t"]);
         assert_eq!(found(&schema, "t: reference", "already-distributed"), ["t"]);

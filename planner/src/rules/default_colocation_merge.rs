@@ -1,6 +1,6 @@
 //! See [`RULE`].
 
-use super::support::ident;
+use super::support::{enumerate, ident};
 use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
 use crate::classes::ColumnClasses;
@@ -61,9 +61,15 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
                 continue;
             }
             let t = layout.graph.table(table);
+            let others = members.iter().filter(|&&o| o != table).map(|&o| layout.graph.table(o).name.to_string());
+            let others: Vec<String> = others.collect();
             report(&t.name, ObjectType::Column, column, Objection {
                 message: format!("{} shares a group by the type of {} alone", t.name, ident(column)),
-                detail: Some(format!("Neither a foreign key nor its name joins {} to another column that the group is distributed by.", ident(column))),
+                detail: Some(format!(
+                    "Neither a foreign key nor its name joins {} to {}, with which it is colocated.",
+                    ident(column),
+                    enumerate(&others)
+                )),
                 hint: Some("In a group of its own it can be moved by itself.".to_owned()),
                 fix_sql: is_there(layout, table).then(|| {
                     let name = quote_literal(&t.name.to_string());

@@ -3,6 +3,7 @@
 use super::support::{bare, distribution_column, ident, name};
 use super::{Check, Objection, ObjectType};
 use super::rule::declare_rule;
+use crate::citus_version::CitusVersion;
 use crate::graph::TableId;
 use crate::layout::Layout;
 use crate::schema::Column;
@@ -66,7 +67,11 @@ fn objection(layout: &Layout<'_>, (leader_id, leader): (TableId, &str), (id, new
         format!("{}.{} is {what}", name(layout, t), column.map_or(String::new(), |c| ident(&c.name)))
     };
     Objection {
-        message: format!("cannot colocate tables {newcomer} and {leader}"),
+        message: match layout.graph.citus >= CitusVersion::new(14, 0, 0) {
+            // Before, only the workers looked, and named them in this order.
+            false => format!("cannot colocate tables {newcomer} and {leader}"),
+            true => format!("cannot colocate tables {leader} and {newcomer}"),
+        },
         detail: Some(format!(
             "Distribution column collations don't match for {newcomer} and {leader}. {}, {}.",
             describe(leader_id),
@@ -97,6 +102,9 @@ mod tests {
         let all = "realm: distributed code; realm_user: distributed realm_code; realm_role: distributed realm_code";
         let finding = one(&schema, all, "distcol-group-collation-mismatch");
         assert_eq!(finding.message, "cannot colocate tables realm_user and realm");
+        let newer = crate::schema::Schema { citus_target: Some("14.0".into()), ..schema.clone() };
+        let finding = one(&newer, all, "distcol-group-collation-mismatch");
+        assert_eq!(finding.message, "cannot colocate tables realm and realm_user");
         let two = "realm: distributed code; realm_role: distributed realm_code";
         assert!(found(&schema, two, "distcol-group-collation-mismatch").is_empty());
     }

@@ -86,6 +86,7 @@ mod tests {
             distribution_column: None,
             colocation_id: 0,
             shard_count: None,
+            shard_bytes: Vec::new(),
         });
         assert_eq!(found(&schema, "t: distributed id", "identity-citus-local"), ["t"]);
         assert!(found(&schema, "t: reference", "identity-citus-local").is_empty());

@@ -51,7 +51,7 @@ fn applies(layout: &Layout<'_>, case: &TableCase) -> bool {
 /// Longest name with room for an underscore and eight digits.
 const LONGEST: usize = 54;
 
-fn long(layout: &Layout<'_>, table: TableId) -> Option<TableId> {
+pub fn long(layout: &Layout<'_>, table: TableId) -> Option<TableId> {
     if layout.graph.table(table).kind != TableKind::Partitioned {
         return None;
     }

@@ -123,11 +123,24 @@ register! {
     "CA706" index_tablespace,
     "CA707" table_tablespace,
     "CA708" cluster_on,
+    "CA709" statistics_expression,
     "CA901" distcol_poor_choice,
     "CA902" missing_fk_index,
     "CA903" no_primary_key,
     "CA904" reference_table_large,
     "CA905" default_colocation_merge,
+    "CA906" shard_skew,
+}
+
+/// The table or partition whose name is too long for its shards, by the rule `long-names`.
+pub fn long_name(layout: &Layout<'_>, table: TableId) -> Option<TableId> {
+    long_names::long(layout, table)
+}
+
+/// The rules that the release of Citus has, to plan for which the layout was made.
+fn in_force(layout: &Layout<'_>) -> impl Iterator<Item = &'static Rule> + use<> {
+    let version = layout.graph.citus;
+    RULES.iter().copied().filter(move |rule| rule.holds_for(version))
 }
 
 /// What a widened foreign key demands of the rows; only a plan knows which it widens.
@@ -135,7 +148,7 @@ pub const WIDENED: &Rule = &fk_widened::RULE;
 
 /// The rule by which Citus refuses this table in this role, whatever the other tables are; `None` for a local table.
 pub fn objection_to_table(layout: &Layout<'_>, table: TableId) -> Option<&'static Rule> {
-    RULES.iter().copied().filter(|rule| rule.is_blocking()).find(|rule| match rule.check {
+    in_force(layout).filter(|rule| rule.is_blocking()).find(|rule| match rule.check {
         Check::Table { applies, .. } => applies(layout, &TableCase { table }),
         Check::DistributionColumn { applies, .. } => layout
             .placement(table)
@@ -148,7 +161,7 @@ pub fn objection_to_table(layout: &Layout<'_>, table: TableId) -> Option<&'stati
 /// The rule by which Citus refuses this foreign key under this layout, or keeps it in name only: the first one that Citus
 /// would raise.
 pub fn objection_to_foreign_key(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Option<&'static Rule> {
-    RULES.iter().copied().find(|rule| match rule.check {
+    in_force(layout).find(|rule| match rule.check {
         Check::ForeignKey { applies, .. } => {
             matches!(rule.effect, Effect::Blocked | Effect::Silent) && applies(layout, case)
         }
@@ -158,7 +171,7 @@ pub fn objection_to_foreign_key(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) 
 
 /// The rule by which Citus refuses this key (or would keep it in name only) under this layout, if any.
 pub fn objection_to_key(layout: &Layout<'_>, case: &KeyCase<'_>) -> Option<&'static Rule> {
-    RULES.iter().copied().find(|rule| match rule.check {
+    in_force(layout).find(|rule| match rule.check {
         Check::Key { applies, .. } => matches!(rule.effect, Effect::Blocked | Effect::Silent) && applies(layout, case),
         _ => false,
     })
@@ -168,7 +181,7 @@ type Word = fn(&Layout<'_>, &ForeignKeyCase<'_>) -> Objection;
 
 /// The rule by which Citus refuses this foreign key, and its wording.
 fn foreign_key_refusal(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Option<(&'static Rule, Word)> {
-    RULES.iter().copied().filter(|rule| rule.is_blocking()).find_map(|rule| match rule.check {
+    in_force(layout).filter(|rule| rule.is_blocking()).find_map(|rule| match rule.check {
         Check::ForeignKey { applies, word } if applies(layout, case) => Some((rule, word)),
         _ => None,
     })
@@ -182,7 +195,7 @@ pub fn judge(layout: &Layout<'_>) -> Vec<Finding> {
     let situation = Situation::new(layout);
     let mut findings = situation.refusals.clone();
     situation::report_failed_conversions(&situation, &mut findings);
-    for rule in RULES {
+    for rule in in_force(layout) {
         rule.find(&situation, &mut findings);
     }
     sort(&mut findings);

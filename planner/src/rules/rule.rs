@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::situation::Situation;
+use crate::citus_version::{CitusVersion, Releases};
 use crate::graph::{ColumnId, Edge, TableId};
 use crate::identifier::RelationName;
 use crate::layout::{Layout, Placement};
-use crate::schema::{ConstraintKind, ForeignKey, Index, ReferentialAction};
+use crate::schema::{ConstraintKind, ForeignKey, Index, ReferentialAction, Schema};
 
 /// How bad: Citus refuses or rows are lost, something changes its meaning, or worth knowing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -149,6 +150,11 @@ impl Finding {
         } else {
             format!("{}:{}:{}", self.code, self.relation, self.object_name)
         }
+    }
+
+    /// Whether the user has left it out of reports. It holds all the same: no plan and no script asks this.
+    pub fn is_ignored(&self, schema: &Schema) -> bool {
+        schema.ignored_findings.binary_search(&self.fingerprint()).is_ok()
     }
 
     pub fn sort_key(&self) -> impl Ord + '_ {
@@ -318,6 +324,8 @@ pub struct Rule {
     /// The Citus source that the rule mirrors, `file.c:function`.
     pub source: &'static str,
     pub check: Check,
+    /// The releases of Citus that it holds for; all where empty.
+    pub releases: &'static [Releases],
     /// Where a foreign key makes Citus take a local table into its metadata and this rule is in the way.
     pub conversion: Option<Conversion>,
 }
@@ -325,6 +333,11 @@ pub struct Rule {
 impl Rule {
     pub fn is_blocking(&self) -> bool {
         self.effect == Effect::Blocked
+    }
+
+    /// Whether this release of Citus is one that the rule holds for.
+    pub fn holds_for(&self, version: CitusVersion) -> bool {
+        self.releases.is_empty() || self.releases.iter().any(|r| r.include(version))
     }
 
     /// What this rule says of a foreign key as it would be re-created.
@@ -455,6 +468,7 @@ macro_rules! declare_rule {
         title: $title:literal,
         remediation: $remediation:literal,
         source: $source:literal,
+        $(releases: $releases:expr,)?
         $(conversion: $conversion:expr,)?
         check: $check:expr $(,)?
     ) => {
@@ -476,10 +490,13 @@ macro_rules! declare_rule {
             },
             remediation: $remediation,
             source: $source,
+            releases: $crate::rules::rule::declare_rule!(@releases $($releases)?),
             check: $check,
             conversion: $crate::rules::rule::declare_rule!(@conversion $($conversion)?),
         };
     };
+    (@releases) => { &[] };
+    (@releases $releases:expr) => { $releases };
     (@conversion) => { None };
     (@conversion $conversion:expr) => { Some($conversion) };
 }

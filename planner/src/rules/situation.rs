@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::rule::{
     Check, ColumnCase, Finding, ForeignKeyCase, KeyCase, ObjectType, Objection, Rule, TableCase, is_key,
 };
-use super::{RULES, objection_to_key};
+use super::{in_force, objection_to_key};
 use crate::graph::{EdgeId, TableId};
 use crate::layout::{Layout, Placement, Target};
 use crate::schema::{Index, RelationName};
@@ -74,7 +74,7 @@ impl<'a> Situation<'a> {
     /// Tables that would be refused whatever the others are.
     fn refuse_for_themselves(&mut self, asked: &Layout<'a>) {
         let graph = asked.graph;
-        for &rule in RULES {
+        for rule in in_force(&self.layout) {
             match rule.check {
                 Check::Named(walk) => {
                     let mut found = Vec::new();
@@ -126,7 +126,7 @@ impl<'a> Situation<'a> {
         let mut accepted: Vec<TableId> = Vec::new();
         for table in order {
             self.layout.place(table, asked.placement(table));
-            for &rule in RULES {
+            for rule in in_force(&self.layout) {
                 let (Check::Newcomer(refuses) | Check::NewcomerAndObjects { refuses, .. }) = rule.check else {
                     continue;
                 };
@@ -239,7 +239,7 @@ impl<'a> Situation<'a> {
         tables.sort_by_key(|&t| t != graph.root(table));
         for table in tables {
             let known = |t: TableId| t != table && (self.is_known(t) || component.contains(&graph.root(t)));
-            for &rule in RULES {
+            for rule in in_force(&self.layout) {
                 if let Some(message) = rule.conversion.and_then(|refuses| refuses(&self.layout, table, &known)) {
                     return Some((rule, message));
                 }

@@ -225,6 +225,7 @@ pub fn data_type(text: &str) -> DataType {
         hash_class: hash,
         hash_function: hash,
         btree_class: hash,
+        equality: hash.then(|| "OPERATOR(pg_catalog.=)".into()),
         category: "U".into(),
         user_made: false,
         extension: None,
@@ -244,6 +245,7 @@ pub fn schema(tables: impl IntoIterator<Item = Table>) -> Schema {
         database: "test".into(),
         server_version: 150_020,
         citus_version: None,
+        citus_target: None,
         extensions: Vec::new(),
         schemas: vec!["public".into()],
         tables,
@@ -253,6 +255,7 @@ pub fn schema(tables: impl IntoIterator<Item = Table>) -> Schema {
         views: Vec::new(),
         publications: Vec::new(),
         citus_tables: Vec::new(),
+        ignored_findings: Vec::new(),
         unseen: Vec::new(),
     }
 }

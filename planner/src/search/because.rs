@@ -87,7 +87,19 @@ pub fn because(
             };
             let distributed = users.iter().find(|e| layout.is_distributed(e.referencing));
             let Some(edge) = users.iter().find(off_column).or(distributed).or(users.first()) else {
-                return sentence(&[share(), "a copy on every node".into()]);
+                let named = model.inferred_relations().filter(|(_, entity)| entity.0 == table);
+                let mut named = named.map(|(member, _)| member).filter(|m| layout.is_distributed(m.0));
+                return match named.next() {
+                    Some((other, column)) => sentence(&[
+                        share(),
+                        format!(
+                            "{} points at it with {}, inferred from the name: a copy on every node keeps that join local",
+                            graph.table(other).name,
+                            quote_identifier(&graph.column(other, column).name)
+                        ),
+                    ]),
+                    None => sentence(&[share(), "a copy on every node".into()]),
+                };
             };
             let columns = edge.columns.iter().map(|&(from, _)| graph.column(edge.referencing, from).name.as_str());
             let columns = crate::identifier::quote_identifiers(columns);

@@ -44,6 +44,9 @@ const GROUP_BY_GUESS: Cost = 60 * POINT;
 /// A reference table is a duty (two-phase commit on every write), however small.
 const REFERENCE_TABLE: Cost = POINT;
 
+/// A column, and the key of the table that its name points at.
+pub type InferredRelation = ((TableId, ColumnId), (TableId, ColumnId));
+
 /// What the terms need to know of the whole schema.
 pub struct CostModel<'g, 'a> {
     graph: &'g Graph<'a>,
@@ -148,7 +151,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
             }
         }
         if self.classes.is_inferred(table, column) {
-            cost += load / 100;
+            cost += load / 500;
         }
         // A guess is no reason to spread a table that nothing else is joined with.
         if self.sizes_guessed && !self.classes.is_shared(table, column) {
@@ -164,6 +167,32 @@ impl<'g, 'a> CostModel<'g, 'a> {
         let rank = self.classes.classes[self.classes.class(table, column)].name_rank as Cost;
         let most = if self.sizes_guessed { self.load(table) / 20 } else { self.load(table) / 200 };
         most * rank / NAMELESS as Cost
+    }
+
+    /// Relations that only names suggest, in the order of the classes.
+    pub fn inferred_relations(&self) -> impl Iterator<Item = InferredRelation> {
+        self.classes.classes.iter().flat_map(|class| {
+            let members = class.members.iter().filter(|m| self.classes.is_inferred(m.0, m.1));
+            members.filter_map(|&m| Some((m, class.entity?))).filter(|(m, entity)| m.0 != entity.0)
+        })
+    }
+
+    /// Cost of a relation that only names suggest (`device_id` of a table, and the key of `devices`): rows that are joined
+    /// should be on one node. Nothing is guaranteed, so it is worth a third of a foreign key.
+    pub fn inferred_relation(
+        &self,
+        layout: &Layout<'_>,
+        (table, column): (TableId, ColumnId),
+        (entity, key): (TableId, ColumnId),
+    ) -> Cost {
+        let together = match (layout.placement(table), layout.placement(entity)) {
+            (Placement::Distributed { column: c, group: a }, Placement::Distributed { column: k, group: b }) => {
+                (c, k) == (column, key) && a == b
+            }
+            (_, Placement::Reference) | (Placement::Local, Placement::Local) => true,
+            _ => false,
+        };
+        if together { 0 } else { self.foreign_key / 3 + self.foreign_key * 4 / 3 * self.load(table) / DATABASE }
     }
 
     /// Cost of a foreign key under a layout.

@@ -16,7 +16,7 @@ use crate::rules::{self, Effect, Level, ObjectType};
 use crate::schema::TableKind;
 
 use crate::classes::{self, ClassId, ColumnClasses};
-use cost::{Cost, CostModel};
+use cost::{Cost, CostModel, InferredRelation};
 use solver::{PairCost, Problem, Solution, Value};
 
 /// Distribution columns that are weighed for one table.
@@ -323,16 +323,25 @@ impl PricedDomains {
                 connected.entry((a, b)).or_default().push(edge);
             }
         }
+        let mut inferred: BTreeMap<(usize, usize), Vec<InferredRelation>> = BTreeMap::new();
+        for relation in model.inferred_relations() {
+            let (a, b) = (variable[&relation.0.0], variable[&relation.1.0]);
+            connected.entry((a, b)).or_default();
+            inferred.entry((a, b)).or_default().push(relation);
+        }
         let mut pairs = Vec::new();
         for ((a, b), edges) in connected {
             tick();
+            let relations = inferred.remove(&(a, b)).unwrap_or_default();
             let (from, to) = (tables[a], tables[b]);
             let mut costs = Vec::new();
             for &placement in &domains.of[from.0] {
                 scratch.place(from, placement);
                 for &placement in &domains.of[to.0] {
                     scratch.place(to, placement);
-                    costs.push(edges.iter().map(|edge| model.foreign_key(&scratch, edge)).sum());
+                    let declared: Cost = edges.iter().map(|edge| model.foreign_key(&scratch, edge)).sum();
+                    let by_name: Cost = relations.iter().map(|&(m, e)| model.inferred_relation(&scratch, m, e)).sum();
+                    costs.push(declared + by_name);
                 }
             }
             scratch.place(from, Placement::Local);

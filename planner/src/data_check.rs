@@ -1,0 +1,243 @@
+//! What only the rows can tell: queries that count the rows in the way of an assignment. Whoever has a server runs them.
+
+use crate::graph::{ColumnId, Edge, TableId};
+use crate::identifier::{RelationName, quote_identifier, quote_literal};
+use crate::layout::Layout;
+use crate::plan::{ForeignKeyFate, foreign_key_fate};
+use crate::rules::{self, Effect, Finding, ForeignKeyCase, Level, ObjectType, RULES};
+use crate::schema::{MatchType, TableKind};
+
+/// One question to the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataCheck {
+    /// What it means where there are such rows.
+    pub finding: Finding,
+    /// The tables that it reads, with the columns, raw.
+    pub reads: Vec<(RelationName, Vec<String>)>,
+    /// Returns a count (bigint) and the key of one row (text). Every name in it is qualified.
+    pub sql: String,
+}
+
+/// Everything to ask under an assignment, in the order of the findings.
+pub fn checks(layout: &Layout<'_>) -> Vec<DataCheck> {
+    let graph = layout.graph;
+    let mut checks: Vec<DataCheck> = Vec::new();
+    for finding in rules::judge(layout).into_iter().filter(|f| f.effect == Effect::Data) {
+        let Some(table) = graph.find(&finding.relation) else { continue };
+        let edge = graph.edges.iter().find(|e| {
+            e.referencing == table
+                && finding.object_type == ObjectType::ForeignKey
+                && graph.foreign_key(e).name == finding.object_name
+        });
+        match (finding.name, edge) {
+            ("distcol-null-data", _) => checks.extend(null_distribution_column(layout, table, finding)),
+            ("check-not-valid", _) => checks.extend(unchecked_rows(layout, table, &finding)),
+            ("long-names", _) => checks.extend(rows_behind_long_name(layout, table, finding)),
+            ("fk-not-valid", Some(edge)) => checks.extend(orphans(layout, edge, finding)),
+            _ => {}
+        }
+    }
+    for edge in &graph.edges {
+        checks.extend(partly_null(layout, edge));
+        checks.extend(paths_that_disagree(layout, edge));
+    }
+    checks.sort_by(|a, b| a.finding.sort_key().cmp(&b.finding.sort_key()));
+    checks
+}
+
+/// A table in FROM; ONLY keeps inheritance children out.
+fn from(layout: &Layout<'_>, table: TableId) -> String {
+    let t = layout.graph.table(table);
+    let only = if t.kind == TableKind::Partitioned { "" } else { "ONLY " };
+    format!("{only}{}", t.name)
+}
+
+fn column(layout: &Layout<'_>, alias: &str, table: TableId, column: ColumnId) -> String {
+    format!("{alias}.{}", quote_identifier(&layout.graph.column(table, column).name))
+}
+
+/// Columns that name a row: the primary key, or another key without NULLs.
+fn key(layout: &Layout<'_>, table: TableId) -> Vec<ColumnId> {
+    let t = layout.graph.table(table);
+    let columns = |index: &crate::schema::Index| -> Option<Vec<ColumnId>> {
+        let keys = index.columns.iter().filter(|c| c.key);
+        let found = keys.map(|c| layout.graph.find_column(table, c.column.as_deref()?));
+        found.collect::<Option<Vec<_>>>().filter(|c| c.iter().all(|&c| t.columns[c].not_null))
+    };
+    let mut unique: Vec<_> = t.indexes.iter().filter(|i| i.unique && i.valid && i.predicate.is_none()).collect();
+    unique.sort_by_key(|i| i.constraint.as_ref().is_none_or(|c| c.kind != crate::schema::ConstraintKind::PrimaryKey));
+    unique.into_iter().find_map(columns).unwrap_or_default()
+}
+
+/// The question how many rows `t` there are, and for the first of their keys in the order of bytes.
+fn question(
+    layout: &Layout<'_>,
+    finding: Finding,
+    table: TableId,
+    condition: &str,
+    others: Vec<(TableId, Vec<ColumnId>)>,
+    columns: &[ColumnId],
+) -> DataCheck {
+    let graph = layout.graph;
+    let key = key(layout, table);
+    let example = if key.is_empty() {
+        "'ctid ', t.tableoid::pg_catalog.regclass, ' ', t.ctid".to_owned()
+    } else {
+        let names: Vec<String> = key.iter().map(|&c| quote_identifier(&graph.column(table, c).name)).collect();
+        let values: Vec<String> = key.iter().map(|&c| column(layout, "t", table, c)).collect();
+        let before = quote_literal(&format!("({})=(", names.join(", ")));
+        format!("{before}, {}, ')'", values.join(", ', ', "))
+    };
+    let sql = format!(
+        "SELECT pg_catalog.count(*), pg_catalog.min(pg_catalog.concat({example}) COLLATE pg_catalog.\"C\") FROM {} AS t WHERE {condition}",
+        from(layout, table)
+    );
+    let own: Vec<ColumnId> = key.iter().chain(columns).copied().collect();
+    let mut reads: Vec<(RelationName, Vec<String>)> = Vec::new();
+    for (table, columns) in std::iter::once((table, own)).chain(others) {
+        let t = graph.table(table);
+        let names = columns.iter().map(|&c| t.columns[c].name.clone()).collect();
+        reads.push((t.name.clone(), names));
+    }
+    DataCheck { finding, reads, sql }
+}
+
+fn null_distribution_column(layout: &Layout<'_>, table: TableId, finding: Finding) -> Option<DataCheck> {
+    let id = layout.graph.find_column(table, &finding.object_name)?;
+    let condition = format!("{} IS NULL", column(layout, "t", table, id));
+    Some(question(layout, finding, table, &condition, Vec::new(), &[id]))
+}
+
+/// A question for each check constraint of the table, or of a partition of it, that was never validated.
+fn unchecked_rows(layout: &Layout<'_>, table: TableId, finding: &Finding) -> Vec<DataCheck> {
+    let graph = layout.graph;
+    let mut found = Vec::new();
+    for member in std::iter::once(table).chain(graph.descendants(table)) {
+        let t = graph.table(member);
+        for check in t.checks.iter().filter(|c| !c.validated && !c.inherited) {
+            let Some(expression) = check.definition.strip_prefix("CHECK ") else { continue };
+            let expression = expression.trim_end_matches(" NOT VALID").trim_end_matches(" NO INHERIT");
+            let mut finding = finding.clone();
+            finding.message =
+                format!("new row for relation \"{}\" violates check constraint \"{}\"", t.name.name, check.name);
+            // Which columns it reads nobody knows but PostgreSQL: all of them.
+            let all: Vec<ColumnId> = (0..t.columns.len()).collect();
+            found.push(question(layout, finding, member, &format!("NOT {expression}"), Vec::new(), &all));
+        }
+    }
+    found
+}
+
+fn rows_behind_long_name(layout: &Layout<'_>, table: TableId, finding: Finding) -> Option<DataCheck> {
+    let graph = layout.graph;
+    let long = rules::long_name(layout, table)?;
+    let any: Vec<ColumnId> = if graph.table(long).columns.is_empty() { Vec::new() } else { vec![0] };
+    Some(question(layout, finding, long, "true", Vec::new(), &any))
+}
+
+/// The operator that says that two columns are equal; `None` where it is not known.
+fn equality(layout: &Layout<'_>, a: (TableId, ColumnId), b: (TableId, ColumnId)) -> Option<String> {
+    let graph = layout.graph;
+    let key = |c: (TableId, ColumnId)| graph.column(c.0, c.1).data_type.as_str();
+    let (x, y) = (graph.base_type(key(a))?, graph.base_type(key(b))?);
+    if x == y {
+        return x.equality.clone();
+    }
+    // Types that PostgreSQL brings are compared across, or cast, by its own operators.
+    let built_in = |t: &crate::schema::DataType| !t.user_made && t.extension.is_none();
+    (built_in(x) && built_in(y)).then(|| "OPERATOR(pg_catalog.=)".to_owned())
+}
+
+/// `t.a = r.b AND ...` for the columns of a foreign key.
+fn matches(layout: &Layout<'_>, edge: &Edge, pairs: &[(ColumnId, ColumnId)]) -> Option<String> {
+    let (from, to) = (edge.referencing, edge.referenced);
+    let pair = |&(a, b): &(ColumnId, ColumnId)| {
+        let operator = equality(layout, (from, a), (to, b))?;
+        Some(format!("{} {operator} {}", column(layout, "t", from, a), column(layout, "r", to, b)))
+    };
+    Some(pairs.iter().map(pair).collect::<Option<Vec<_>>>()?.join(" AND "))
+}
+
+fn orphans(layout: &Layout<'_>, edge: &Edge, finding: Finding) -> Option<DataCheck> {
+    let from_columns: Vec<ColumnId> = edge.columns.iter().map(|c| c.0).collect();
+    let filled: Vec<String> =
+        from_columns.iter().map(|&c| format!("{} IS NOT NULL", column(layout, "t", edge.referencing, c))).collect();
+    let condition = format!(
+        "{} AND NOT EXISTS (SELECT FROM {} AS r WHERE {})",
+        filled.join(" AND "),
+        from(layout, edge.referenced),
+        matches(layout, edge, &edge.columns)?
+    );
+    let referenced = (edge.referenced, edge.columns.iter().map(|c| c.1).collect());
+    let mut finding = finding;
+    let name = &layout.graph.table(edge.referencing).name.name;
+    finding.message =
+        format!("insert or update on table \"{name}\" violates foreign key constraint \"{}\"", finding.object_name);
+    Some(question(layout, finding, edge.referencing, &condition, vec![referenced], &from_columns))
+}
+
+/// Columns of the foreign key as the script makes it again.
+fn final_columns(layout: &Layout<'_>, edge: &Edge) -> Option<Vec<(ColumnId, ColumnId)>> {
+    match foreign_key_fate(layout, edge).0 {
+        ForeignKeyFate::Kept => Some(edge.columns.clone()),
+        ForeignKeyFate::Widened { columns, .. } => Some(columns),
+        ForeignKeyFate::Lost { .. } => None,
+    }
+}
+
+fn partly_null(layout: &Layout<'_>, edge: &Edge) -> Option<DataCheck> {
+    let foreign_key = layout.graph.foreign_key(edge);
+    let mut case = ForeignKeyCase::declared(layout, edge);
+    case.columns = final_columns(layout, edge)?;
+    let nullable = |&(c, _): &(ColumnId, ColumnId)| !layout.graph.column(edge.referencing, c).not_null;
+    let concerned = foreign_key.match_type == MatchType::Full
+        && case.columns.len() > 1
+        && case.has_distribution_column(layout)
+        && case.columns.iter().any(nullable);
+    let rule = RULES.iter().find(|r| r.name == "fk-match-full").filter(|_| concerned)?;
+    let columns: Vec<ColumnId> = case.columns.iter().map(|c| c.0).collect();
+    let names: Vec<String> = columns.iter().map(|&c| column(layout, "t", edge.referencing, c)).collect();
+    let condition = format!("pg_catalog.num_nulls({}) BETWEEN 1 AND {}", names.join(", "), names.len() - 1);
+    let finding = rule.find_foreign_key(layout, &case)?;
+    Some(question(layout, finding, edge.referencing, &condition, Vec::new(), &columns))
+}
+
+/// Rows whose distribution column has another value than that of the row they reference: the widened key finds no match.
+fn paths_that_disagree(layout: &Layout<'_>, edge: &Edge) -> Option<DataCheck> {
+    let columns = final_columns(layout, edge)?;
+    let added: Vec<(ColumnId, ColumnId)> = columns.iter().filter(|c| !edge.columns.contains(c)).copied().collect();
+    let &(from_column, to_column) = added.first()?;
+    let declared = ForeignKeyCase::declared(layout, edge);
+    let rule = rules::objection_to_foreign_key(layout, &declared)?;
+    let graph = layout.graph;
+    let (table, referenced) = (graph.table(edge.referencing), graph.table(edge.referenced));
+    let (own, other) = (&table.columns[from_column].name, &referenced.columns[to_column].name);
+    let mut finding = rule.find_foreign_key(layout, &declared)?;
+    finding.level = Level::Error;
+    finding.effect = Effect::Data;
+    finding.message = format!(
+        "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
+        table.name.name, finding.object_name
+    );
+    finding.detail = Some(format!(
+        "The foreign key is made again with {} in front. These rows of {} have another {} than the row of {} that they \
+         reference has {}.",
+        quote_identifier(own),
+        table.name,
+        quote_identifier(own),
+        referenced.name,
+        quote_identifier(other)
+    ));
+    finding.hint = Some("Correct the rows, or the foreign key cannot be made again.".to_owned());
+    finding.fix_sql = None;
+    let condition = format!(
+        "{} IS NOT NULL AND EXISTS (SELECT FROM {} AS r WHERE {} AND ({}) IS NOT TRUE)",
+        column(layout, "t", edge.referencing, from_column),
+        from(layout, edge.referenced),
+        matches(layout, edge, &edge.columns)?,
+        matches(layout, edge, &added)?
+    );
+    let from_columns: Vec<ColumnId> = columns.iter().map(|c| c.0).collect();
+    let to = (edge.referenced, columns.iter().map(|c| c.1).collect());
+    Some(question(layout, finding, edge.referencing, &condition, vec![to], &from_columns))
+}

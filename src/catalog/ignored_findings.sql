@@ -1,0 +1,1 @@
+SELECT i.fingerprint FROM advisor.ignored_findings i
