@@ -61,7 +61,7 @@ run_shell() {
 }
 
 run_planner() {
-	cargo test -p citus_planner
+	cargo test -p citus_planner --no-fail-fast
 }
 
 run_backend() {
