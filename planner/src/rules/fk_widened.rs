@@ -58,9 +58,13 @@ fn word(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Objection {
     let differs: Vec<String> = added.clone().map(|(from, to)| format!("{from} <> {to}")).collect();
     let joins: Vec<String> = declared.map(|(from, to)| format!("{from} = {to}")).collect();
     let (table, other) = (name(layout, referencing), name(layout, referenced));
-    let must = added.map(|(from, to)| format!("{} = {}", &from[2..], &to[2..])).collect::<Vec<_>>().join(" and ");
+    let demand = |(from, to): (String, String)| match (&from[2..], &to[2..]) {
+        (from, to) if from == to => format!("an equal {from}"),
+        (from, to) => format!("{from} = {to}"),
+    };
+    let demands = added.map(demand).collect::<Vec<_>>().join(" and ");
     Objection {
-        message: format!("{} must hold with {must} too", ident(&case.foreign_key.name)),
+        message: format!("{} will demand {demands} too", ident(&case.foreign_key.name)),
         detail: Some(format!(
             "The script adds the distribution columns of {table} and {other} to it; a row whose values disagree with the \
              row it references stops the script. This must return no row:"
