@@ -26,6 +26,9 @@ const NO_BLOCK: u32 = 0;
 const MAGIC: u32 = 0x05_3162;
 const VERSION: u32 = 4;
 
+/// How many pages of an index we remember the place of.
+const SEEN: usize = 32;
+
 const LEAF: u16 = 1;
 const DELETED: u16 = 1 << 2;
 const HALF_DEAD: u16 = 1 << 4;
@@ -54,6 +57,8 @@ pub struct IndexFile {
     nulls_first: Vec<bool>,
     /// The page that the last descent began at, and its level.
     root: Cell<(u32, u32)>,
+    /// Where in shared memory pages were seen last: a hint that saves looking for them. By block, modulo its size.
+    seen: [Cell<(u32, Buffer)>; SEEN],
 }
 
 impl Drop for IndexFile {
@@ -103,6 +108,7 @@ impl IndexFile {
                     .map(|column| *(*index).rd_indoption.add(column) & pg_sys::INDOPTION_NULLS_FIRST as i16 != 0)
                     .collect(),
                 root: Cell::new((NO_BLOCK, 0)),
+                seen: [const { Cell::new((0, 0)) }; SEEN],
             };
             let meta = this.read(META_BLOCK);
             let readable = meta.word(PAGE_HEADER) == MAGIC && meta.word(PAGE_HEADER + 4) == VERSION;
@@ -115,14 +121,25 @@ impl IndexFile {
         // SAFETY: the file exists as long as the value is valid; the buffer is pinned by the current resource owner and
         // share-locked until it is released, or until the transaction aborts.
         unsafe {
-            let buffer = pg_sys::ReadBufferWithoutRelcache(
-                self.file,
-                pg_sys::ForkNumber::MAIN_FORKNUM,
-                block,
-                pg_sys::ReadBufferMode::RBM_NORMAL,
-                std::ptr::null_mut(),
-                self.permanent,
-            );
+            let seen = &self.seen[block as usize % SEEN];
+            let (seen_block, seen_buffer) = seen.get();
+            let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+            let is_there = seen_block == block
+                && seen_buffer != 0
+                && pg_sys::ReadRecentBuffer(self.file, main, block, seen_buffer);
+            let buffer = if is_there {
+                seen_buffer
+            } else {
+                pg_sys::ReadBufferWithoutRelcache(
+                    self.file,
+                    main,
+                    block,
+                    pg_sys::ReadBufferMode::RBM_NORMAL,
+                    std::ptr::null_mut(),
+                    self.permanent,
+                )
+            };
+            seen.set((block, buffer));
             pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
             let start = pg_sys::BufferBlocks.cast::<u8>().add((buffer as usize - 1) * BLOCK_SIZE);
             let page = Page { buffer, block, start };
