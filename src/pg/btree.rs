@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::cmp::Ordering;
 
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::pg_sys::{self, Buffer, Datum};
+use pgrx::pg_sys::{self, Buffer, Datum, Oid};
 use pgrx::{PgSqlErrorCode, check_for_interrupts};
 
 use super::key::{KeyType, MOST_COLUMNS, Shortcut};
@@ -70,7 +70,7 @@ impl Drop for IndexFile {
 
 /// Why an index cannot be read this way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Unreadable;
+struct Unreadable;
 
 /// Sorted keys without doubles, to be met with an index.
 pub trait SortedKeys {
@@ -86,11 +86,22 @@ pub struct Tuple<'a> {
 }
 
 impl IndexFile {
+    /// Copies what is needed of an index, whose table the caller has locked. `None` where it is older than PostgreSQL 12.
+    pub fn open(index: Oid, columns: usize) -> Option<Self> {
+        // SAFETY: an index of a locked table cannot go; opened and closed here.
+        unsafe {
+            let relation = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
+            let this = IndexFile::of(relation, columns);
+            pg_sys::index_close(relation, pg_sys::AccessShareLock as i32);
+            this.ok()
+        }
+    }
+
     /// Copies what is needed of an open index. Its leading columns have to be those of the key, in order, ascending.
     ///
     /// # Safety
     /// `index` is an open B-tree index.
-    pub unsafe fn of(index: pg_sys::Relation, columns: usize) -> Result<Self, Unreadable> {
+    unsafe fn of(index: pg_sys::Relation, columns: usize) -> Result<Self, Unreadable> {
         // SAFETY: by the caller's promise; the copy of the descriptor is made in the context that lives longest.
         unsafe {
             let form = &*(*index).rd_rel;
@@ -145,11 +156,14 @@ impl IndexFile {
             let page = Page { buffer, block, start };
             if page.half(16) as usize != SPECIAL {
                 page.release();
-                std::panic::panic_any(ErrorReport::new(
-                    PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
-                    format!("an index of a globally unique constraint contains a corrupted page at block {block}"),
-                    "",
-                ).set_hint("Please REINDEX it."));
+                std::panic::panic_any(
+                    ErrorReport::new(
+                        PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
+                        format!("an index of a globally unique constraint contains a corrupted page at block {block}"),
+                        "",
+                    )
+                    .set_hint("Please REINDEX it."),
+                );
             }
             page
         }
@@ -293,9 +307,7 @@ impl IndexFile {
                             }
                         }
                         Ordering::Greater => {
-                            offset = gallop(offset, last + 1, |o| {
-                                keys.compare(position, &page.tuple(self, o)).is_gt()
-                            });
+                            offset = gallop(offset, last + 1, |o| keys.compare(position, &page.tuple(self, o)).is_gt());
                         }
                     }
                 }
@@ -495,7 +507,9 @@ impl Tuple<'_> {
                 return self.compare_null(number);
             }
             // SAFETY: the tuple has the column, and it is not NULL; the descriptor is the index' own.
-            let mine = unsafe { pg_sys::nocache_index_getattr(self.start as *mut _, number as i32 + 1, self.index.descriptor) };
+            let mine = unsafe {
+                pg_sys::nocache_index_getattr(self.start as *mut _, number as i32 + 1, self.index.descriptor)
+            };
             let order = if column.shortcut == Shortcut::Text {
                 // Long values are compressed inside an index tuple. The copy is freed: millions may be compared.
                 let plain = column.plain(mine);
