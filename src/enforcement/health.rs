@@ -88,7 +88,6 @@ fn problems(constraint: &Constraint, members: &[Member]) -> Vec<String> {
             },
         }
         if member.holds_rows()
-            && tables::lock(member.oid, pg_sys::AccessShareLock)
             && let Err(reason) = member.serving_index(&constraint.columns)
         {
             problems.push(format!("no usable index on {relation}: {reason}"));
