@@ -90,8 +90,10 @@ fn drop_constraint(
     relation: Option<Table>,
     constraint_name: Option<Name>,
     if_exists: default!(Option<bool>, "false"),
-    _cascade: default!(Option<bool>, "false"),
+    cascade: default!(Option<bool>, "false"),
 ) -> Result<()> {
+    // For what references the key, once something can.
+    let _ = cascade;
     let relation = required(relation, "relation")?.0;
     let name = required(constraint_name, "constraint_name")?.0;
     if if_exists == Some(true) && candidates(relation, &name)?.is_empty() {
@@ -199,11 +201,13 @@ fn add(relation: Oid, columns: Vec<String>, scalar: bool, wish: Wish) -> Result<
     if wish.name.is_some() {
         refuse_taken(&members, "", &name)?;
     }
+    refuse_citus(root, &members, &columns)?;
+    if root.kind != "f" {
+        refuse_native(root, &members, &columns, &name, &wish)?;
+    }
     for member in &members {
         membership::refuse_unfit(member, &name)?;
     }
-    refuse_citus(root, &members, &columns)?;
-    refuse_native(root, &members, &columns, &name, &wish)?;
 
     let mut constraint = Constraint::planned(root, name, columns, wish.is_deferrable, wish.initially_deferred);
     own_work(|| install(&mut constraint, members, &wish))?;

@@ -132,6 +132,28 @@ pub fn advisor_function(name: &CStr) -> Oid {
     }
 }
 
+/// Whether a table of schema `advisor` has no pages, or is not there.
+pub fn advisor_table_is_empty(name: &CStr) -> bool {
+    // SAFETY: look-ups by terminated names; the table stays locked while it is open.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"advisor".as_ptr(), true);
+        if schema == Oid::INVALID {
+            return true;
+        }
+        let table = pg_sys::get_relname_relid(name.as_ptr(), schema);
+        if table == Oid::INVALID {
+            return true;
+        }
+        let relation = pg_sys::try_relation_open(table, pg_sys::AccessShareLock as i32);
+        if relation.is_null() {
+            return true;
+        }
+        let pages = pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM);
+        pg_sys::relation_close(relation, pg_sys::AccessShareLock as i32);
+        pages == 0
+    }
+}
+
 /// Whether this transaction, or a part of it that was not rolled back, is the one of that number.
 pub fn is_current_transaction(transaction: u32) -> bool {
     // SAFETY: reads the state of the transaction.
