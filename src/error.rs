@@ -61,7 +61,12 @@ pub fn refusal(code: PgSqlErrorCode, message: String) -> ErrorReport {
 }
 
 /// The same with what to do about it.
-pub fn refusal_with(code: PgSqlErrorCode, message: String, detail: Option<String>, hint: Option<String>) -> ErrorReport {
+pub fn refusal_with(
+    code: PgSqlErrorCode,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+) -> ErrorReport {
     let mut report = refusal(code, message);
     if let Some(detail) = detail {
         report = report.set_detail(sendable(detail));

@@ -201,7 +201,7 @@ fn add(relation: Oid, columns: Vec<String>, scalar: bool, wish: Wish) -> Result<
     if wish.name.is_some() {
         refuse_taken(&members, "", &name)?;
     }
-    refuse_citus(root, &members, &columns)?;
+    refuse_citus(root, &members, &columns, &name, &wish)?;
     if root.kind != "f" {
         refuse_native(root, &members, &columns, &name, &wish)?;
     }
@@ -368,13 +368,15 @@ fn same_columns(a: &[String], b: &[String]) -> bool {
 }
 
 /// Tables that Citus distributes have their rows on other servers.
-fn refuse_citus(root: &Member, members: &[Member], columns: &[String]) -> Result<()> {
+fn refuse_citus(root: &Member, members: &[Member], columns: &[String], name: &str, wish: &Wish) -> Result<()> {
     if !catalog::citus_is_there() {
         return Ok(());
     }
     let oids: Vec<String> = members.iter().map(|m| m.oid.to_u32().to_string()).collect();
     let sql = format!(
-        "SELECT c.relname, p.partmethod, p.repmodel, p.colocationid
+        "SELECT c.relname, p.partmethod, p.repmodel, p.colocationid,
+           CASE WHEN p.partkey IS NOT NULL
+             THEN pg_catalog.column_to_column_name(p.logicalrelid, p.partkey::pg_catalog.text) END
          FROM pg_catalog.pg_dist_partition p JOIN pg_catalog.pg_class c ON c.oid = p.logicalrelid
          WHERE p.logicalrelid::pg_catalog.oid = ANY ('{{{}}}'::pg_catalog.oid[])
          ORDER BY p.logicalrelid::pg_catalog.oid <> '{}'::pg_catalog.oid, 1 LIMIT 1",
@@ -388,22 +390,31 @@ fn refuse_citus(root: &Member, members: &[Member], columns: &[String]) -> Result
         return Err(refusal_with(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             format!("\"{}\" is in Citus' metadata and cannot have a global unique constraint", row.text(0)),
-            Some("The rows of a local table that Citus manages are in a shard behind it, which the check does not see.".to_owned()),
+            Some(
+                "The rows of a local table that Citus manages are in a shard behind it, which the check does not see."
+                    .to_owned(),
+            ),
             Some(format!("SELECT pg_catalog.undistribute_table({});", quote_literal(&root.relation))),
         ));
     }
-    let (kind, reference) = match row.text(1).as_str() {
-        "n" if row.text(2) == "t" => ("a reference", true),
-        "n" => ("a distributed", false),
-        _ => ("a distributed", false),
-    };
-    let keys = format!("{}.{}", quote_identifier(&root.schema), quote_identifier(&tables::made_name(&root.table, &columns.join("_"), "keys")));
+    let reference = row.text(1) == "n" && row.text(2) == "t";
+    let kind = if reference { "a reference" } else { "a distributed" };
+    let single = root.holds_rows() && members.len() == 1;
+    let enough = row.optional(4).is_none_or(|column| columns.contains(&column));
+    if enough && (single || native_across_partitions(root, members, columns)?) {
+        return Err(refusal_with(
+            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            format!("\"{}\" is {kind} table, on which a native unique constraint does this better", row.text(0)),
+            None,
+            Some(native_statement(root, columns, name, wish)),
+        ));
+    }
+    let keys = format!(
+        "{}.{}",
+        quote_identifier(&root.schema),
+        quote_identifier(&tables::made_name(&root.table, &columns.join("_"), "keys"))
+    );
     let list = quote_identifiers(columns.iter().map(String::as_str));
-    let place = if reference {
-        format!("create_reference_table({})", quote_literal(&keys))
-    } else {
-        format!("create_distributed_table({}, {})", quote_literal(&keys), quote_literal(&columns[0]))
-    };
     Err(refusal_with(
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         format!("\"{}\" is {kind} table and cannot have a global unique constraint", row.text(0)),
@@ -412,11 +423,16 @@ fn refuse_citus(root: &Member, members: &[Member], columns: &[String]) -> Result
             "Keep the keys in a table that is distributed by them, and write both in one transaction:\n\
              CREATE TABLE {keys} AS SELECT {list} FROM {} WITH NO DATA;\n\
              ALTER TABLE {keys} ADD PRIMARY KEY ({list});\n\
-             SELECT {place};\n\
-             INSERT INTO {keys} SELECT {list} FROM {};\n\
-             -- from then on, with each INSERT INTO {} in the same transaction:\n\
+             SELECT create_distributed_table({}, {});\n\
+             INSERT INTO {keys} SELECT {list} FROM {} WHERE {};\n\
+             -- from then on, with each INSERT INTO {} in the same transaction, and likewise with UPDATE and DELETE:\n\
              -- INSERT INTO {keys} ({list}) VALUES (...);",
-            root.relation, root.relation, root.relation
+            root.relation,
+            quote_literal(&keys),
+            quote_literal(&columns[0]),
+            root.relation,
+            columns.iter().map(|c| format!("{} IS NOT NULL", quote_identifier(c))).collect::<Vec<_>>().join(" AND "),
+            root.relation
         )),
     ))
 }
@@ -427,11 +443,6 @@ fn refuse_native(root: &Member, members: &[Member], columns: &[String], name: &s
     if !single && !native_across_partitions(root, members, columns)? {
         return Ok(());
     }
-    let deferral = match (wish.is_deferrable, wish.initially_deferred) {
-        (_, true) => " DEFERRABLE INITIALLY DEFERRED",
-        (true, false) => " DEFERRABLE",
-        (false, false) => "",
-    };
     let why = if !single {
         "The key contains the partition key of every level."
     } else if root.is_partition {
@@ -443,13 +454,22 @@ fn refuse_native(root: &Member, members: &[Member], columns: &[String], name: &s
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         format!("a native unique constraint on \"{}\" does this better", root.table),
         Some(why.to_owned()),
-        Some(format!(
-            "ALTER TABLE {} ADD CONSTRAINT {} UNIQUE ({}){deferral};",
-            root.relation,
-            quote_identifier(name),
-            quote_identifiers(columns.iter().map(String::as_str))
-        )),
+        Some(native_statement(root, columns, name, wish)),
     ))
+}
+
+fn native_statement(root: &Member, columns: &[String], name: &str, wish: &Wish) -> String {
+    let deferral = match (wish.is_deferrable, wish.initially_deferred) {
+        (_, true) => " DEFERRABLE INITIALLY DEFERRED",
+        (true, false) => " DEFERRABLE",
+        (false, false) => "",
+    };
+    format!(
+        "ALTER TABLE {} ADD CONSTRAINT {} UNIQUE ({}){deferral};",
+        root.relation,
+        quote_identifier(name),
+        quote_identifiers(columns.iter().map(String::as_str))
+    )
 }
 
 /// Whether PostgreSQL would take UNIQUE on a partitioned table: the partition key of each level is a part of the key and
@@ -517,9 +537,7 @@ fn tell_of_immediate_indexes(constraint: &Constraint, members: &[Member]) {
     }
     let immediate: Vec<&str> = members
         .iter()
-        .filter(|m| {
-            m.holds_rows() && m.serving_index(&constraint.columns).is_ok_and(|index| index.forbids_duplicates)
-        })
+        .filter(|m| m.holds_rows() && m.serving_index(&constraint.columns).is_ok_and(|index| index.forbids_duplicates))
         .map(|m| m.relation.as_str())
         .collect();
     if let Some(first) = immediate.first() {
@@ -678,8 +696,7 @@ pub fn look_up(relation: Oid, name: &str) -> Result<Constraint> {
 }
 
 fn table_name(relation: Oid) -> Result<String> {
-    let sql =
-        format!("SELECT relname FROM pg_catalog.pg_class WHERE oid = '{}'::pg_catalog.oid", relation.to_u32());
+    let sql = format!("SELECT relname FROM pg_catalog.pg_class WHERE oid = '{}'::pg_catalog.oid", relation.to_u32());
     match query::rows(&sql, Sees::Latest, 1)?.first() {
         Some(row) => Ok(row.text(0)),
         None => Err(gone(relation)),
@@ -687,10 +704,7 @@ fn table_name(relation: Oid) -> Result<String> {
 }
 
 fn gone(relation: Oid) -> pgrx::pg_sys::panic::ErrorReport {
-    refusal(
-        PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-        format!("relation with OID {} does not exist", relation.to_u32()),
-    )
+    refusal(PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, format!("relation with OID {} does not exist", relation.to_u32()))
 }
 
 fn zero_length() -> pgrx::pg_sys::panic::ErrorReport {
@@ -698,7 +712,5 @@ fn zero_length() -> pgrx::pg_sys::panic::ErrorReport {
 }
 
 pub fn required<T>(argument: Option<T>, name: &str) -> Result<T> {
-    argument.ok_or_else(|| {
-        refusal(PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED, format!("{name} must not be null"))
-    })
+    argument.ok_or_else(|| refusal(PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED, format!("{name} must not be null")))
 }

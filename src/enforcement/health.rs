@@ -46,7 +46,8 @@ pub fn global_constraints() -> Result<
         let members = inventory::members(constraint.root, &constraint.token, Sees::Statement)?;
         let mut problems = problems(&constraint, &members);
         problems.extend(watch.iter().cloned());
-        let partitions = members.iter().filter(|m| m.oid != constraint.root && !m.has_children && m.kind != "p").count();
+        let partitions =
+            members.iter().filter(|m| m.oid != constraint.root && !m.has_children && m.kind != "p").count();
         rows.push((
             Text(constraint.relation.clone()),
             Name(constraint.name.clone()),
@@ -117,9 +118,7 @@ fn event_trigger_problems() -> Result<Vec<String>> {
 #[pg_extern]
 fn repair_constraints(
     relation: default!(Option<Table>, "NULL"),
-) -> Result<
-    TableIterator<'static, (name!(relation, Text), name!(constraint_name, Name), name!(action, Text))>,
-> {
+) -> Result<TableIterator<'static, (name!(relation, Text), name!(constraint_name, Name), name!(action, Text))>> {
     let mut actions = Vec::new();
     let mut constraints = inventory::constraints(Sees::Latest)?;
     if let Some(Table(relation)) = relation {
@@ -225,9 +224,7 @@ fn repair(constraint: Constraint) -> Result<Vec<String>> {
 
 /// Whether there is anything to mend.
 fn is_ill(constraint: &Constraint, members: &[Member]) -> bool {
-    !constraint.registered
-        || !constraint.registry_is_current()
-        || !problems(constraint, members).is_empty()
+    !constraint.registered || !constraint.registry_is_current() || !problems(constraint, members).is_empty()
 }
 
 /// Whether the trigger of a partition comes with that of a partitioned table which lacks it too.

@@ -43,7 +43,7 @@ CREATE FUNCTION advisor._follow_ddl() RETURNS event_trigger LANGUAGE c AS 'MODUL
 )]
 pub fn follow_ddl(call: pg_sys::FunctionCallInfo) -> Result<()> {
     let Some(effects) = ddl_event::effects(call) else { return Err(not_an_event()) };
-    if OWN_WORK.get() || !any_constraint() {
+    if OWN_WORK.get() || !any_constraint() || ddl_event::concerns_no_tree(call) {
         return Ok(());
     }
     let changed = changed_tables()?;
@@ -161,7 +161,8 @@ fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Re
             Effect::Enabled(name) | Effect::Disabled(name) => {
                 let touched = members.iter().filter(|m| {
                     let trigger = m.trigger.as_ref();
-                    trigger.is_some_and(|t| name.as_ref().is_none_or(|n| *n == t.name)) && is_below(m, &members, changed)
+                    trigger.is_some_and(|t| name.as_ref().is_none_or(|n| *n == t.name))
+                        && is_below(m, &members, changed)
                 });
                 for member in touched {
                     doubtful = true;
@@ -254,7 +255,8 @@ pub fn as_extension_owner<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
 
 /// After DROP: backends read again which members there are.
 fn forget_members_dropped() -> Result<()> {
-    let sql = "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_type IN ('table', 'foreign table')";
+    // A member that goes takes its trigger along.
+    let sql = "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_type = 'trigger'";
     if !query::rows(sql, Sees::Latest, 1)?.is_empty() {
         for constraint in inventory::constraints(Sees::Latest)? {
             tables::forget_cached(constraint.root);

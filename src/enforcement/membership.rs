@@ -22,10 +22,7 @@ pub fn refuse_unfit(member: &Member, constraint_name: &str) -> Result<()> {
     let kind = if member.kind == "f" { "foreign table" } else { "temporary table" };
     Err(refusal_with(
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-        format!(
-            "{kind} \"{}\" cannot be covered by the global unique constraint \"{constraint_name}\"",
-            member.table
-        ),
+        format!("{kind} \"{}\" cannot be covered by the global unique constraint \"{constraint_name}\"", member.table),
         Some(why.to_owned()),
         None,
     ))

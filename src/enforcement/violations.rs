@@ -35,10 +35,7 @@ fn violations(
         list = columns.join(", "),
     );
     // Rows that a policy hides would be missing: an error instead, as pg_dump has it.
-    let rows = settings::without_row_security(|| {
-        settings::with_maintenance_memory(|| query::rows(&sql, Sees::Latest, 0))
-    })?;
-    Ok(TableIterator::new(
-        rows.into_iter().map(|row| (Text(row.text(0)), Text(row.text(1)), RowAddress(row.text(2)))),
-    ))
+    let rows =
+        settings::without_row_security(|| settings::with_maintenance_memory(|| query::rows(&sql, Sees::Latest, 0)))?;
+    Ok(TableIterator::new(rows.into_iter().map(|row| (Text(row.text(0)), Text(row.text(1)), RowAddress(row.text(2))))))
 }

@@ -4,9 +4,9 @@ use std::ffi::{CString, c_char, c_int};
 use std::ptr;
 
 use pgrx::PgLogLevel;
+use pgrx::pg_sys;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
-use pgrx::pg_sys;
 
 use super::encoding::to_server;
 
