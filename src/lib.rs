@@ -19,6 +19,8 @@ mod planning;
 
 extension_sql_file!("../sql/rules.sql", requires = [planning::rules]);
 extension_sql_file!("../sql/ignored_findings.sql", name = "ignored_findings");
+extension_sql_file!("../sql/check_global_unique.sql", name = "check_global_unique");
+extension_sql_file!("../sql/global_key_claims.sql", name = "global_key_claims");
 extension_sql_file!(
     "../sql/global_constraints.sql",
     name = "global_constraints",
@@ -26,7 +28,7 @@ extension_sql_file!(
         enforcement::health::global_constraints,
         enforcement::lifecycle::follow_ddl,
         enforcement::lifecycle::follow_drop,
-        enforcement::triggers::check_global_unique
+        "check_global_unique"
     ]
 );
 extension_sql_file!("../sql/comments.sql", finalize);

@@ -29,8 +29,17 @@ CREATE SCHEMA gm_more CREATE TABLE elsewhere() INHERITS (gm.master);
 DO $$ BEGIN EXECUTE 'CREATE TABLE dynamic() INHERITS (gm.master)'; END $$;
 SELECT * FROM coverage('.');
 SELECT partitions, healthy, problems FROM advisor.global_constraints;
--- In the end, the number of children is what it was.
+-- Members are covered from their first row,
+INSERT INTO dynamic VALUES (2, 'd');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO gm_more.elsewhere VALUES (3, 'd');
+INSERT INTO grandchild VALUES (3, 'd');
+\echo :LAST_ERROR_SQLSTATE
+-- and no longer than they are members.
 ALTER TABLE joined NO INHERIT master;
+INSERT INTO joined VALUES (3, 'd');
+INSERT INTO dynamic VALUES (2, 'd');
+DELETE FROM dynamic;
 ALTER TABLE child NO INHERIT master;
 DROP TABLE dynamic, created;
 SELECT * FROM coverage('.');
@@ -38,11 +47,11 @@ SELECT partitions, healthy, problems FROM advisor.global_constraints;
 -- Two ways up
 CREATE TABLE left_side() INHERITS (master);
 CREATE TABLE right_side() INHERITS (master);
-CREATE TABLE both() INHERITS (left_side, right_side);
-ALTER TABLE both NO INHERIT left_side;
-SELECT * FROM coverage('both');
-ALTER TABLE both NO INHERIT right_side;
-SELECT * FROM coverage('both');
+CREATE TABLE shared() INHERITS (left_side, right_side);
+ALTER TABLE shared NO INHERIT left_side;
+SELECT * FROM coverage('shared');
+ALTER TABLE shared NO INHERIT right_side;
+SELECT * FROM coverage('shared');
 -- What cannot be covered
 CREATE TEMP TABLE passing() INHERITS (gm.master);
 \echo :LAST_ERROR_SQLSTATE
@@ -80,6 +89,27 @@ ALTER TABLE events DETACH PARTITION tree;
 ALTER TABLE events DETACH PARTITION attached CONCURRENTLY;
 SELECT * FROM coverage('events|attached|tree');
 SELECT partitions, healthy, problems FROM advisor.global_constraints WHERE relation = 'gm.events';
+
+INSERT INTO attached VALUES ('2022-02-03', 1, 1);
+INSERT INTO events VALUES (1, 1, '2021-02-02');
+\echo :LAST_ERROR_SQLSTATE
+-- A table that is made, filled and attached in one transaction
+BEGIN;
+CREATE TABLE filled(LIKE events);
+INSERT INTO filled VALUES (1, 1, '2024-04-04');
+ALTER TABLE events ATTACH PARTITION filled FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+BEGIN;
+CREATE TABLE filled PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+INSERT INTO events VALUES (4, 1, '2024-04-04');
+SAVEPOINT before;
+INSERT INTO events VALUES (4, 1, '2021-04-04');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK TO before;
+COMMIT;
+DROP TABLE filled;
+INSERT INTO events VALUES (4, 1, '2021-04-04');
 
 -- Names change
 SELECT advisor.drop_constraint('master', 'master_id_key');

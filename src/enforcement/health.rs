@@ -4,6 +4,7 @@ use citus_planner::identifier::quote_literal;
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
+use super::claims;
 use super::definition::{self, lock_tree};
 use super::inventory::{self, Constraint, Member};
 use super::key_lock::gate_exclusive;
@@ -60,7 +61,7 @@ pub fn global_constraints() -> Result<
             None,
             constraint.is_deferrable,
             constraint.initially_deferred,
-            constraint.is_validated(),
+            constraint.is_validated() && members.iter().all(fires),
             partitions as i64,
             problems.is_empty(),
             (!problems.is_empty()).then(|| Text(problems.join("; "))),
@@ -68,6 +69,11 @@ pub fn global_constraints() -> Result<
         ));
     }
     Ok(TableIterator::new(rows))
+}
+
+/// Whether no row comes into the member unchecked.
+fn fires(member: &Member) -> bool {
+    member.trigger.as_ref().is_some_and(|trigger| trigger.enabled == "A" || trigger.enabled == "O")
 }
 
 /// What keeps a constraint from being enforced, or from being enforced fast.
@@ -162,7 +168,8 @@ fn of_relation(constraints: Vec<Constraint>, relation: Oid) -> Result<Vec<Constr
 /// What was done for one constraint.
 fn repair(constraint: Constraint) -> Result<Vec<String>> {
     let mut actions = Vec::new();
-    if !is_ill(&constraint, &inventory::members(constraint.root, &constraint.token, Sees::Latest)?) {
+    let is_healthy = !is_ill(&constraint, &inventory::members(constraint.root, &constraint.token, Sees::Latest)?);
+    if is_healthy && !claims::are_missing(constraint.id(), &constraint.root_columns()) {
         return Ok(actions);
     }
     let mut constraint = constraint;
@@ -210,6 +217,13 @@ fn repair(constraint: Constraint) -> Result<Vec<String>> {
         members.iter().find(|m| m.oid == constraint.root).and_then(|m| m.trigger.as_ref()).map(|t| t.oid)
     };
     constraint.trigger = root_trigger(&inventory::members(constraint.root, &constraint.token, Sees::Latest)?);
+    if claims::are_missing(constraint.id(), &constraint.root_columns()) {
+        claims::renew(constraint.id(), &constraint.root_columns(), None)?;
+        actions.push("recorded which keys each table may hold".to_owned());
+    }
+    if is_healthy {
+        return Ok(actions);
+    }
     constraint.register(!unchecked)?;
     tables::forget_cached(constraint.root);
     if unchecked {
