@@ -28,7 +28,11 @@ use postgres::Client;
 const OPTIONS: &[(&str, &str, &str)] = &[
     ("mode", "compare", "compare, or memory: resident memory of one transaction of memory_rows rows, O over T"),
     ("partitions", "5,32,256", "how many"),
-    ("patterns", "clu,int,rnd,text", "clu: keys grow with the partition; int: keys grow, rows all over; rnd; text: md5"),
+    (
+        "patterns",
+        "clu,int,rnd,text",
+        "clu: keys grow with the partition; int: keys grow, rows all over; rnd; text: md5",
+    ),
     ("operations", "insert:100000,insert:1000000,copy:100000,row", "row: one-row inserts by pgbench"),
     ("variants", "N,T,O,R,S", "which; N always takes part"),
     ("rounds", "5", "medians are of so many"),
@@ -399,7 +403,9 @@ fn compare(bench: &mut Bench) -> Outcome<()> {
         .map(|text| text.parse().map_err(|_| format!("partitions={text}: not a number").into()))
         .collect::<Outcome<Vec<u64>>>()?;
     let rounds = bench.options.number("rounds")?;
-    println!("Ratios to N within rounds, medians of {rounds} rounds; in brackets ns a row over N. N itself in ns a row.");
+    println!(
+        "Ratios to N within rounds, medians of {rounds} rounds; in brackets ns a row over N. N itself in ns a row."
+    );
     for operation in &operations {
         println!("\n{}", operation.title());
         print!("{:>10} {:>5} {:>9}", "partitions", "keys", "N");
@@ -552,7 +558,10 @@ fn memory(bench: &mut Bench) -> Outcome<()> {
                 difference(|p| p.0),
                 difference(|p| p.1)
             );
-            bench.server.connect("postgres")?.batch_execute(&format!("DROP DATABASE {} WITH (FORCE)", bench.database()))?;
+            bench
+                .server
+                .connect("postgres")?
+                .batch_execute(&format!("DROP DATABASE {} WITH (FORCE)", bench.database()))?;
         }
     }
     Ok(())
@@ -584,10 +593,9 @@ fn memory_of(bench: &Bench, variant: &str, rows: u64) -> Outcome<Peak> {
     let partitions = bench.partitions;
     // SQL for what Pattern::key and Pattern::partition say, so that no source table is read.
     let (key, leaf) = match bench.pattern {
-        Pattern::Clustered => (
-            format!("((g * {partitions} / {}) << 32) + g", rows + 1),
-            format!("g * {partitions} / {}", rows + 1),
-        ),
+        Pattern::Clustered => {
+            (format!("((g * {partitions} / {}) << 32) + g", rows + 1), format!("g * {partitions} / {}", rows + 1))
+        }
         Pattern::Interleaved => ("g".to_string(), format!("g % {partitions}")),
         Pattern::Random => ("hashint8extended(g, 0)".to_string(), format!("g % {partitions}")),
         Pattern::Text => ("md5(g::text)".to_string(), format!("g % {partitions}")),
