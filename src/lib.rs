@@ -11,6 +11,7 @@ pgrx::pg_module_magic!();
 
 mod catalog;
 mod data;
+mod enforcement;
 mod error;
 #[allow(unsafe_code)]
 mod pg;
@@ -18,6 +19,7 @@ mod planning;
 
 extension_sql_file!("../sql/rules.sql", requires = [planning::rules]);
 extension_sql_file!("../sql/ignored_findings.sql", name = "ignored_findings");
+extension_sql_file!("../sql/check_global_unique.sql", name = "check_global_unique");
 extension_sql_file!("../sql/comments.sql", finalize);
 
 #[cfg(not(panic = "unwind"))]

@@ -1,10 +1,23 @@
-//! Every `unsafe` of the extension, behind small safe functions and types. Nothing here knows about distribution.
+//! Every `unsafe` of the extension, behind small safe functions and types. Nothing here knows about distribution
+//! or about constraints.
 
+pub mod btree;
+pub mod column;
 pub mod encoding;
+mod entry_points;
 pub mod guc;
+pub mod inheritance;
+pub mod invalidation;
+pub mod key;
+pub mod lock;
 pub mod operator_class;
+pub mod raise;
 pub mod relation;
+pub mod row_trigger;
+pub mod rows;
+pub mod scratch;
 pub mod sequence;
 pub mod settings;
 mod startup;
+pub mod transaction;
 pub mod values;

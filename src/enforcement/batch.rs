@@ -1,0 +1,336 @@
+//! Keys of rows that have been written and are still to be checked, many at a time.
+//!
+//! A statement's keys are collected, sorted, and met with each member's index in one ordered walk. What is pending
+//! belongs to the subtransaction that wrote it: a check never speaks for rows of an outer one, whose EXCEPTION block
+//! would swallow the error.
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+use pgrx::pg_sys::{Datum, Oid};
+use pgrx::check_for_interrupts;
+
+use super::key_lock::{self, KeyLock};
+use super::members::{Binding, Constraint};
+use super::unique::{self, Checked, judge, visit};
+use crate::pg::btree::{SortedKeys, Tuple};
+use crate::pg::key::{KeyType, MOST_COLUMNS, Shortcut};
+use crate::pg::rows::with_snapshot;
+use crate::pg::scratch::scratch;
+use crate::pg::transaction::{self, SubTransaction};
+
+/// Keys that are collected before they are checked: four megabytes of entries.
+const MOST_ENTRIES: usize = 1 << 18;
+/// Words of keys that are collected: sixteen megabytes.
+const MOST_WORDS: usize = 1 << 21;
+
+/// A key to be checked.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Sorts as the key does, as far as it goes.
+    prefix: u64,
+    /// Where the key stands in the arena; for integers, which are in the prefix, just the order of arrival.
+    place: u32,
+    /// The member that has the row.
+    home: u32,
+}
+
+struct Pending {
+    constraint: Rc<Constraint>,
+    entries: Vec<Entry>,
+    arena: Vec<u64>,
+    /// From which entry, and which word of the arena, on a subtransaction's keys stand.
+    marks: Vec<(SubTransaction, usize, usize)>,
+}
+
+thread_local! {
+    static PENDING: RefCell<Vec<Pending>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Collects the key of a row that has been written. `false`: enough is pending, [`flush`] is due.
+pub fn collect(binding: &Binding, key: &[Datum]) -> bool {
+    let now = transaction::subtransaction();
+    PENDING.with_borrow_mut(|all| {
+        let constraint = &binding.constraint;
+        let known = all.iter().position(|pending| Rc::ptr_eq(&pending.constraint, constraint));
+        let place = known.unwrap_or_else(|| {
+            all.push(Pending {
+                constraint: Rc::clone(constraint),
+                entries: Vec::new(),
+                arena: Vec::new(),
+                marks: Vec::new(),
+            });
+            all.len() - 1
+        });
+        let pending = &mut all[place];
+        let place = (pending.entries.len(), pending.arena.len());
+        if pending.marks.last().is_none_or(|(subtransaction, ..)| *subtransaction != now) {
+            pending.marks.push((now, place.0, place.1));
+        }
+        let columns = &constraint.key.columns;
+        let (prefix, decides) = columns[0].prefix(&key[0]);
+        let stands_at = if decides && columns.len() == 1 {
+            place.0
+        } else {
+            columns.iter().zip(key).for_each(|(column, &value)| column.store(value, &mut pending.arena));
+            place.1
+        };
+        pending.entries.push(Entry { prefix, place: stands_at as u32, home: binding.home as u32 });
+        pending.entries.len() < MOST_ENTRIES && pending.arena.len() < MOST_WORDS
+    })
+}
+
+/// Checks what the running subtransaction has pending.
+pub fn flush() -> Checked {
+    let now = transaction::subtransaction();
+    while let Some(batch) = take(now) {
+        check(batch)?;
+    }
+    Ok(())
+}
+
+/// Whether the running subtransaction has anything pending.
+pub fn is_due(subtransaction: SubTransaction) -> bool {
+    PENDING.with_borrow(|all| {
+        all.iter().any(|pending| pending.marks.last().is_some_and(|(marked, ..)| *marked >= subtransaction))
+    })
+}
+
+/// Takes one constraint's keys of a subtransaction (and of its children) out of what is pending.
+fn take(subtransaction: SubTransaction) -> Option<Batch> {
+    PENDING.with_borrow_mut(|all| {
+        let place = all.iter().position(|pending| {
+            pending.marks.last().is_some_and(|(marked, ..)| *marked >= subtransaction)
+        })?;
+        let pending = &mut all[place];
+        let from = pending.marks.partition_point(|(marked, ..)| *marked < subtransaction);
+        let (_, entry, word) = pending.marks[from];
+        if from == 0 {
+            let pending = all.swap_remove(place);
+            return Some(Batch { constraint: pending.constraint, entries: pending.entries, arena: pending.arena });
+        }
+        pending.marks.truncate(from);
+        let mut entries = pending.entries.split_off(entry);
+        let is_stored = !pending.constraint.key.fits_prefix();
+        for entry in &mut entries {
+            entry.place -= if is_stored { word as u32 } else { 0 };
+        }
+        let arena = pending.arena.split_off(word);
+        Some(Batch { constraint: Rc::clone(&pending.constraint), entries, arena })
+    })
+}
+
+/// A subtransaction was rolled back: its rows are gone.
+pub fn forget_subtransaction(aborted: SubTransaction) {
+    PENDING.with_borrow_mut(|all| {
+        for pending in all.iter_mut() {
+            let from = pending.marks.partition_point(|(marked, ..)| *marked < aborted);
+            if let Some(&(_, entry, word)) = pending.marks.get(from) {
+                pending.marks.truncate(from);
+                pending.entries.truncate(entry);
+                pending.arena.truncate(word);
+            }
+        }
+        all.retain(|pending| !pending.entries.is_empty());
+    });
+}
+
+/// The transaction is over.
+pub fn forget_all() {
+    PENDING.with_borrow_mut(Vec::clear);
+}
+
+/// What is being checked.
+struct Batch {
+    constraint: Rc<Constraint>,
+    entries: Vec<Entry>,
+    arena: Vec<u64>,
+}
+
+impl Batch {
+    fn key<'a>(&self, entry: &Entry, room: &'a mut [Datum; MOST_COLUMNS]) -> &'a [Datum] {
+        key_at(&self.constraint.key, &self.arena, entry, room)
+    }
+}
+
+/// An entry's key, its values in `room`.
+fn key_at<'a>(key_type: &KeyType, arena: &[u64], entry: &Entry, room: &'a mut [Datum; MOST_COLUMNS]) -> &'a [Datum] {
+    let columns = &key_type.columns;
+    if key_type.fits_prefix() {
+        room[0] = Datum::from((entry.prefix ^ (1 << 63)) as usize);
+    } else {
+        let mut position = entry.place as usize;
+        for (value, column) in room.iter_mut().zip(columns) {
+            *value = column.stored(arena, &mut position);
+        }
+    }
+    &room[..columns.len()]
+}
+
+fn compare(key_type: &KeyType, arena: &[u64], one: &Entry, other: &Entry) -> Ordering {
+    one.prefix.cmp(&other.prefix).then_with(|| {
+        if key_type.fits_prefix() {
+            return Ordering::Equal;
+        }
+        let (mut first, mut second) = ([Datum::from(0); MOST_COLUMNS], [Datum::from(0); MOST_COLUMNS]);
+        let first = key_at(key_type, arena, one, &mut first);
+        let second = key_at(key_type, arena, other, &mut second);
+        key_type.compare(first, second)
+    })
+}
+
+fn check(mut batch: Batch) -> Checked {
+    with_snapshot(|| {
+        scratch(|| {
+            let homes: Vec<Oid> = batch.constraint.members.iter().map(|member| member.table).collect();
+            key_lock::gate_shared(batch.constraint.id);
+            sort(&mut batch);
+            // One of several equal keys is looked up; they all have met each other.
+            let (mut suspects, unique) = set_doubles_apart(&batch);
+            let locks = lock_or_mark(&batch, &unique, suspects.len());
+            loop {
+                let constraint = Rc::clone(&batch.constraint);
+                if constraint.is_stale() {
+                    batch.constraint = constraint.reloaded();
+                }
+                let places: Vec<u32> = homes
+                    .iter()
+                    .map(|&table| batch.constraint.position(table).map_or(u32::MAX, |place| place as u32))
+                    .collect();
+                if let Some(met) = meet(&batch, &unique, &places) {
+                    suspects.extend(met);
+                    break;
+                }
+            }
+            // In the order in which the rows came: the error is for the first.
+            suspects.sort_unstable_by_key(|(entry, _)| entry.place);
+            for (entry, position) in suspects {
+                check_for_interrupts!();
+                let mut room = [Datum::from(0); MOST_COLUMNS];
+                let key = batch.key(&entry, &mut room);
+                let lock = position.and_then(|position| locks.as_ref().map(|locks| locks[position]));
+                let lock = lock.or_else(|| unique::lock_or_mark(&batch.constraint, key));
+                judge(&batch.constraint, homes[entry.home as usize], key, lock)?;
+            }
+            Ok(())
+        })
+    })
+}
+
+fn sort(batch: &mut Batch) {
+    let key_type = &batch.constraint.key;
+    if key_type.fits_prefix() {
+        batch.entries.sort_unstable_by_key(|entry| entry.prefix);
+    } else {
+        let arena = &batch.arena;
+        batch.entries.sort_unstable_by(|one, other| compare(key_type, arena, one, other));
+    }
+}
+
+type Suspect = (Entry, Option<usize>);
+
+/// Entries whose key stands in the batch more than once, and the others, still sorted.
+fn set_doubles_apart(batch: &Batch) -> (Vec<Suspect>, Vec<Entry>) {
+    let key_type = &batch.constraint.key;
+    let mut doubles = Vec::new();
+    let mut unique = Vec::with_capacity(batch.entries.len());
+    for run in batch.entries.chunk_by(|one, other| compare(key_type, &batch.arena, one, other).is_eq()) {
+        match run {
+            [entry] => unique.push(*entry),
+            // The verdict is about the key, so one of them is enough.
+            several => {
+                let first = several.iter().min_by_key(|entry| entry.place).copied();
+                doubles.extend(first.map(|entry| (entry, None)));
+            }
+        }
+    }
+    (doubles, unique)
+}
+
+/// Takes the locks of all keys, in their order, if the budget has room for them; else marks the transaction.
+fn lock_or_mark(batch: &Batch, unique: &[Entry], doubles: usize) -> Option<Vec<KeyLock>> {
+    let id = batch.constraint.id;
+    let key_type = &batch.constraint.key;
+    if unique.len() + doubles <= key_lock::room() as usize && key_type.can_be_locked() {
+        let locks: Option<Vec<KeyLock>> = unique
+            .iter()
+            .map(|entry| {
+                let mut room = [Datum::from(0); MOST_COLUMNS];
+                let lock = KeyLock::new(id, key_type.lock_bits(batch.key(entry, &mut room))?);
+                key_lock::lock_key(id, lock).then_some(lock)
+            })
+            .collect();
+        if locks.is_some() {
+            return locks;
+        }
+    }
+    key_lock::mark_bulk(id);
+    None
+}
+
+/// Meets the keys with every member's index. Returns those that have an entry beside their own row's; `None`: the tree
+/// has changed. `places`: where the batch's homes stand among the members.
+fn meet(batch: &Batch, unique: &[Entry], places: &[u32]) -> Option<Vec<Suspect>> {
+    let constraint = &batch.constraint;
+    let mut met = vec![false; unique.len()];
+    for (place, member) in constraint.members.iter().enumerate() {
+        visit(constraint, member, |serving| {
+            let Some(serving) = serving else {
+                met.fill(true);
+                return;
+            };
+            let mut own = usize::MAX;
+            let mut found = |position: usize, rows: usize| {
+                if places[unique[position].home as usize] != place as u32 || !serving.alone && (rows > 1 || own == position)
+                {
+                    met[position] = true;
+                }
+                own = position;
+            };
+            let shortcut = constraint.key.shortcut();
+            if constraint.key.fits_prefix() {
+                serving.file.meet(&Integers { entries: unique, width: shortcut }, &mut found);
+            } else {
+                let keys = Values { entries: unique, key_type: &constraint.key, arena: &batch.arena };
+                serving.file.meet(&keys, &mut found);
+            }
+        })?;
+    }
+    let suspects = met.iter().enumerate().filter(|(_, met)| **met);
+    Some(suspects.map(|(position, _)| (unique[position], Some(position))).collect())
+}
+
+struct Integers<'a> {
+    entries: &'a [Entry],
+    width: Shortcut,
+}
+
+impl SortedKeys for Integers<'_> {
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[inline]
+    fn compare(&self, position: usize, tuple: &Tuple) -> Ordering {
+        tuple.compare_integer((self.entries[position].prefix ^ (1 << 63)) as i64, self.width)
+    }
+}
+
+struct Values<'a> {
+    entries: &'a [Entry],
+    key_type: &'a KeyType,
+    arena: &'a [u64],
+}
+
+impl SortedKeys for Values<'_> {
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn compare(&self, position: usize, tuple: &Tuple) -> Ordering {
+        let mut room = [Datum::from(0); MOST_COLUMNS];
+        let key = key_at(self.key_type, self.arena, &self.entries[position], &mut room);
+        tuple.compare(self.key_type, key)
+    }
+}

@@ -1,0 +1,321 @@
+//! The tables of a constraint, and the index of each that answers for its keys; kept from call to call until PostgreSQL
+//! says that something has changed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::mem::ManuallyDrop;
+use std::rc::{Rc, Weak};
+
+use pgrx::pg_sys::{self, Oid};
+use pgrx::{PgSqlErrorCode, check_for_interrupts};
+use pgrx::pg_sys::panic::ErrorReport;
+
+use super::key_lock::ConstraintId;
+use crate::pg::column;
+use crate::pg::inheritance;
+use crate::pg::invalidation;
+use crate::pg::key::KeyType;
+use crate::pg::row_trigger::Call;
+use crate::pg::rows::{Place, Serving, serving_index};
+
+/// A constraint as a backend knows it.
+pub struct Constraint {
+    pub id: ConstraintId,
+    pub key: KeyType,
+    /// In the order of their OIDs: every transaction visits them in the same order.
+    pub members: Vec<Member>,
+    /// The trigger's function.
+    pub function: Oid,
+    /// The key's columns in the root: numbers, which survive a renaming.
+    root_columns: Vec<i16>,
+    stale: Cell<bool>,
+}
+
+/// A table that can hold rows of the constraint.
+pub struct Member {
+    pub table: Oid,
+    columns: Vec<i16>,
+    serving: RefCell<Option<Rc<Serving>>>,
+    fresh: Cell<bool>,
+}
+
+/// A trigger of one table: its constraint, and which member the table is.
+pub struct Binding {
+    pub constraint: Rc<Constraint>,
+    pub home: usize,
+    /// The key's columns in this table.
+    pub columns: Vec<i16>,
+}
+
+impl Constraint {
+    /// Whether the tree has changed since it was read: then it is to be read again.
+    pub fn is_stale(&self) -> bool {
+        self.stale.get()
+    }
+
+    pub fn position(&self, table: Oid) -> Option<usize> {
+        self.members.binary_search_by_key(&table.to_u32(), |member| member.table.to_u32()).ok()
+    }
+
+    /// The same constraint as it is now.
+    pub fn reloaded(&self) -> Rc<Constraint> {
+        load(self.id, self.function, &self.root_columns)
+    }
+}
+
+impl Member {
+    /// The index that serves, if there is one. The caller has the table locked, so that the answer stays true.
+    pub fn serving(&self, key: &KeyType) -> Option<Rc<Serving>> {
+        if !self.fresh.get() {
+            // Before reading: what changes meanwhile makes it stale again.
+            self.fresh.set(true);
+            let serving = serving_index(self.table, &self.columns, key).map(Rc::new);
+            if let Some(serving) = &serving {
+                watch_index(serving.index, self.table);
+            }
+            *self.serving.borrow_mut() = serving;
+        }
+        self.serving.borrow().clone()
+    }
+
+    /// The key's columns in this table.
+    pub fn columns(&self) -> &[i16] {
+        &self.columns
+    }
+
+    pub fn place(&self, serving: Option<&Serving>) -> Place {
+        Place { table: self.table, index: serving.map(|serving| serving.index), columns: self.columns.clone() }
+    }
+}
+
+/// OIDs are well spread as they are.
+#[derive(Default)]
+struct OidHasher(u64);
+
+impl Hasher for OidHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(byte);
+        }
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.0 = (self.0.rotate_left(32) ^ u64::from(value)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+type OidMap<K, V> = HashMap<K, V, BuildHasherDefault<OidHasher>>;
+
+#[derive(Default)]
+struct Known {
+    bindings: OidMap<(u32, u32), Rc<Binding>>,
+    constraints: Vec<Rc<Constraint>>,
+}
+
+#[derive(Default)]
+struct Watched {
+    /// For each table of a tree, the constraints, and as which member if it is one.
+    tables: OidMap<u32, Vec<(Weak<Constraint>, Option<usize>)>>,
+    /// For each index that serves, its table.
+    indexes: OidMap<u32, u32>,
+}
+
+thread_local! {
+    // Never dropped: at the exit of a backend there is nothing left to give memory back to.
+    static KNOWN: ManuallyDrop<RefCell<Known>> = ManuallyDrop::default();
+    static WATCHED: ManuallyDrop<RefCell<Watched>> = ManuallyDrop::default();
+    /// Counts changes of any relation.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Called by PostgreSQL for every relation that has changed, at any moment: only flags are set.
+fn changed(relation: Option<Oid>) {
+    CHANGES.set(CHANGES.get() + 1);
+    WATCHED.with(|watched| {
+        // Borrowed mutably only around plain map operations, during which nothing can change.
+        let Ok(watched) = watched.try_borrow() else { return };
+        match relation {
+            None => watched.tables.values().flatten().for_each(|(constraint, _)| {
+                if let Some(constraint) = constraint.upgrade() {
+                    constraint.stale.set(true);
+                }
+            }),
+            Some(relation) => {
+                let oid = relation.to_u32();
+                let table = watched.indexes.get(&oid).copied().unwrap_or(oid);
+                for (constraint, member) in watched.tables.get(&table).into_iter().flatten() {
+                    let Some(constraint) = constraint.upgrade() else { continue };
+                    match member {
+                        Some(member) if table != constraint.id.root.to_u32() => {
+                            constraint.members[*member].fresh.set(false);
+                        }
+                        Some(_) | None => constraint.stale.set(true),
+                    }
+                }
+            }
+        }
+    });
+}
+
+fn watch_index(index: Oid, table: Oid) {
+    WATCHED.with(|watched| watched.borrow_mut().indexes.insert(index.to_u32(), table.to_u32()));
+}
+
+/// Which constraint a call is about.
+pub fn binding(call: &Call) -> Rc<Binding> {
+    let (table, trigger) = (call.relation(), call.trigger_id());
+    let place = (table.to_u32(), trigger.to_u32());
+    let known = KNOWN.with(|known| known.borrow().bindings.get(&place).cloned());
+    if let Some(binding) = known
+        && !binding.constraint.is_stale()
+    {
+        return binding;
+    }
+    let token = call.argument().and_then(parse_token).unwrap_or_else(|| not_ours(call));
+    let columns = call.condition_columns().filter(|columns| !columns.is_empty()).unwrap_or_else(|| not_ours(call));
+    let id = ConstraintId { root: root_of(table, call.trigger_function(), token), token };
+    // Tables of a tree may number their columns differently, but call them the same.
+    let root_columns: Option<Vec<i16>> = columns
+        .iter()
+        .map(|&number| column::name(table, number).and_then(|name| column::number(id.root, &name)))
+        .collect();
+    let constraint = load(id, call.trigger_function(), &root_columns.unwrap_or_else(|| not_ours(call)));
+    let Some(home) = constraint.position(table) else { not_ours(call) };
+    let binding = Rc::new(Binding { constraint, home, columns });
+    KNOWN.with(|known| known.borrow_mut().bindings.insert(place, Rc::clone(&binding)));
+    binding
+}
+
+/// Sixteen hexadecimal digits.
+pub fn parse_token(argument: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(argument).ok()?;
+    let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    digits.then(|| u64::from_str_radix(text, 16).ok())?
+}
+
+fn not_ours(call: &Call) -> ! {
+    let name = call.trigger_name().to_string_lossy().into_owned();
+    std::panic::panic_any(
+        ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+            format!("trigger \"{name}\" was not created by advisor.add_global_unique"),
+            "",
+        )
+        .set_hint("Drop it, and call advisor.add_global_unique(relation, columns)."),
+    )
+}
+
+/// The topmost table, from `table` upwards, that carries a trigger with the token; the least by OID if several do.
+pub fn root_of(table: Oid, function: Oid, token: u64) -> Oid {
+    let carries = |relation: Oid| {
+        inheritance::triggers(relation, function).iter().any(|trigger| parse_token(&trigger.argument) == Some(token))
+    };
+    let mut seen = vec![table];
+    let mut roots = Vec::new();
+    let mut next = vec![table];
+    while let Some(relation) = next.pop() {
+        let above: Vec<Oid> = inheritance::parents(relation).into_iter().filter(|&parent| carries(parent)).collect();
+        if above.is_empty() {
+            roots.push(relation);
+        }
+        for parent in above {
+            if !seen.contains(&parent) {
+                seen.push(parent);
+                next.push(parent);
+            }
+        }
+    }
+    roots.into_iter().min_by_key(|root| root.to_u32()).unwrap_or(table)
+}
+
+fn load(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constraint> {
+    invalidation::listen(changed);
+    let known = KNOWN.with(|known| known.borrow().constraints.iter().find(|known| known.id == id).cloned());
+    if let Some(constraint) = known
+        && !constraint.is_stale()
+    {
+        return constraint;
+    }
+    let constraint = loop {
+        let changes = CHANGES.get();
+        let (constraint, inner) = read(id, function, root_columns);
+        if CHANGES.get() == changes {
+            let constraint = Rc::new(constraint);
+            watch(&constraint, &inner);
+            break constraint;
+        }
+        // Something changed while the tree was read, before it was watched.
+        check_for_interrupts!();
+    };
+    KNOWN.with(|known| {
+        let mut known = known.borrow_mut();
+        known.bindings.retain(|_, binding| !binding.constraint.is_stale());
+        known.constraints.retain(|known| !known.is_stale() && known.id != id);
+        known.constraints.push(Rc::clone(&constraint));
+    });
+    constraint
+}
+
+/// Reads the tree; also returns the tables of it that hold no rows.
+fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, Vec<Oid>) {
+    let names: Vec<Option<CString>> = root_columns.iter().map(|&number| column::name(id.root, number)).collect();
+    let types: Vec<(Oid, Oid)> = root_columns
+        .iter()
+        .zip(&names)
+        .filter(|(_, name)| name.is_some())
+        .map(|(&number, _)| column::type_and_collation(id.root, number))
+        .collect();
+    let key = KeyType::of(&types).unwrap_or_else(|missing| {
+        std::panic::panic_any(ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            format!(
+                "data type {} has no default operator class for access method \"btree\"",
+                column::type_name(missing.type_id).to_string_lossy()
+            ),
+            "",
+        ))
+    });
+    let mut members = Vec::new();
+    let mut inner = Vec::new();
+    let mut seen = vec![id.root];
+    let mut next = vec![id.root];
+    while let Some(table) = next.pop() {
+        let columns: Option<Vec<i16>> =
+            names.iter().map(|name| column::number(table, name.as_deref()?)).collect();
+        match (column::relation_kind(table), columns) {
+            (pg_sys::RELKIND_RELATION, Some(columns)) => {
+                members.push(Member { table, columns, serving: RefCell::new(None), fresh: Cell::new(false) });
+            }
+            _ => inner.push(table),
+        }
+        for child in inheritance::children(table) {
+            if !seen.contains(&child) {
+                seen.push(child);
+                next.push(child);
+            }
+        }
+    }
+    members.sort_unstable_by_key(|member| member.table.to_u32());
+    let root_columns = root_columns.to_vec();
+    (Constraint { id, key, members, function, root_columns, stale: Cell::new(false) }, inner)
+}
+
+fn watch(constraint: &Rc<Constraint>, inner: &[Oid]) {
+    WATCHED.with(|watched| {
+        let mut watched = watched.borrow_mut();
+        for watching in watched.tables.values_mut() {
+            watching.retain(|(constraint, _)| constraint.strong_count() > 0);
+        }
+        watched.tables.retain(|_, watching| !watching.is_empty());
+        let members = constraint.members.iter().enumerate().map(|(place, member)| (member.table, Some(place)));
+        for (table, member) in members.chain(inner.iter().map(|&table| (table, None))) {
+            watched.tables.entry(table.to_u32()).or_default().push((Rc::downgrade(constraint), member));
+        }
+    });
+}

@@ -1,0 +1,82 @@
+//! Columns, names and privileges of tables.
+
+use std::ffi::{CStr, CString};
+
+use pgrx::pg_sys::{self, Datum, Oid};
+
+/// A column's name; `None` if there is no such column (any more).
+pub fn name(table: Oid, number: i16) -> Option<CString> {
+    // SAFETY: a syscache look-up; the result is a copy.
+    unsafe {
+        let name = pg_sys::get_attname(table, number, true);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_owned())
+    }
+}
+
+/// A column's number by its name.
+pub fn number(table: Oid, name: &CStr) -> Option<i16> {
+    // SAFETY: a syscache look-up; 0 where there is none.
+    let number = unsafe { pg_sys::get_attnum(table, name.as_ptr()) };
+    (number > 0).then_some(number)
+}
+
+/// A column's type and collation.
+pub fn type_and_collation(table: Oid, number: i16) -> (Oid, Oid) {
+    let (mut type_id, mut modifier, mut collation) = (Oid::INVALID, 0, Oid::INVALID);
+    // SAFETY: a syscache look-up that raises where there is no such column.
+    unsafe { pg_sys::get_atttypetypmodcoll(table, number, &mut type_id, &mut modifier, &mut collation) };
+    (type_id, collation)
+}
+
+/// `pg_class.relkind`; 0 where the relation is gone.
+pub fn relation_kind(relation: Oid) -> u8 {
+    // SAFETY: a syscache look-up.
+    unsafe { pg_sys::get_rel_relkind(relation) as u8 }
+}
+
+/// A name as SQL wants it.
+pub fn quoted(name: &CStr) -> CString {
+    // SAFETY: a terminated string in, a terminated string out.
+    unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())).to_owned() }
+}
+
+/// A value as its type writes it, under the session's settings.
+pub fn text(type_id: Oid, value: Datum) -> CString {
+    // SAFETY: the value is of the type.
+    unsafe {
+        let (mut output, mut is_varlena) = (Oid::INVALID, false);
+        pg_sys::getTypeOutputInfo(type_id, &mut output, &mut is_varlena);
+        CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, value)).to_owned()
+    }
+}
+
+/// Whether the current user may see these columns of every row: `BuildIndexValueDescription` asks the same before it
+/// puts values into a message.
+pub fn may_be_shown(table: Oid, columns: &[i16]) -> bool {
+    const RLS_ENABLED: i32 = 2;
+    // SAFETY: catalog look-ups of an existing table.
+    unsafe {
+        if pg_sys::check_enable_rls(table, Oid::INVALID, true) == RLS_ENABLED {
+            return false;
+        }
+        let user = pg_sys::GetUserId();
+        let select = pg_sys::ACL_SELECT as pg_sys::AclMode;
+        pg_sys::pg_class_aclcheck(table, user, select) == pg_sys::AclResult::ACLCHECK_OK
+            || columns.iter().all(|&column| {
+                pg_sys::pg_attribute_aclcheck(table, column, user, select) == pg_sys::AclResult::ACLCHECK_OK
+            })
+    }
+}
+
+/// The relation of this name in the schema of a function.
+pub fn relation_beside(function: Oid, name: &CStr) -> Option<Oid> {
+    // SAFETY: syscache look-ups; a terminated name.
+    let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_func_namespace(function)) };
+    (oid != Oid::INVALID).then_some(oid)
+}
+
+/// A type's name as SQL wants it.
+pub fn type_name(type_id: Oid) -> CString {
+    // SAFETY: a look-up that answers "???" for what does not exist; the result is a terminated copy.
+    unsafe { CStr::from_ptr(pg_sys::format_type_be(type_id)).to_owned() }
+}

@@ -1,0 +1,112 @@
+//! Who inherits from whom, and who has which triggers: read from the catalog itself, so that no lock on a relation is
+//! needed to look at it.
+
+use std::ffi::{CStr, CString};
+
+use pgrx::pg_sys::{self, Datum, Oid};
+
+/// `catalog/pg_inherits.h`, which pgrx does not bind.
+const INHERITS: u32 = 2611;
+const INHERITS_BY_PARENT: u32 = 2187;
+const INHERITS_BY_CHILD: u32 = 2680;
+const CHILD: u32 = 1;
+const PARENT: u32 = 2;
+
+/// `FormData_pg_inherits`, as far as it is read.
+#[repr(C)]
+struct Inherits {
+    child: Oid,
+    parent: Oid,
+}
+
+/// The tables that inherit from `parent` directly, partitions among them; also one whose detaching is under way.
+pub fn children(parent: Oid) -> Vec<Oid> {
+    let mut found = Vec::new();
+    scan(INHERITS.into(), INHERITS_BY_PARENT, PARENT, parent, |tuple, _| {
+        // SAFETY: a tuple of pg_inherits.
+        found.push(unsafe { (*pg_sys::GETSTRUCT(tuple).cast::<Inherits>()).child });
+    });
+    found.sort_unstable_by_key(|relation: &Oid| relation.to_u32());
+    found
+}
+
+/// The tables that `child` inherits from directly.
+pub fn parents(child: Oid) -> Vec<Oid> {
+    let mut found = Vec::new();
+    scan(INHERITS.into(), INHERITS_BY_CHILD, CHILD, child, |tuple, _| {
+        // SAFETY: as above.
+        found.push(unsafe { (*pg_sys::GETSTRUCT(tuple).cast::<Inherits>()).parent });
+    });
+    found.sort_unstable_by_key(|relation: &Oid| relation.to_u32());
+    found
+}
+
+/// A trigger of a table.
+pub struct Trigger {
+    pub name: CString,
+    /// Its first argument.
+    pub argument: Vec<u8>,
+}
+
+/// The triggers of `relation` that call `function` with an argument.
+pub fn triggers(relation: Oid, function: Oid) -> Vec<Trigger> {
+    let mut found = Vec::new();
+    let each = |tuple, descriptor| {
+        // SAFETY: a tuple of pg_trigger and the catalog's descriptor; tgargs is never NULL, and its strings are
+        // terminated by zero bytes.
+        unsafe {
+            let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_trigger>();
+            if form.tgfoid != function || form.tgnargs < 1 {
+                return;
+            }
+            let mut is_null = false;
+            let arguments =
+                pg_sys::heap_getattr(tuple, pg_sys::Anum_pg_trigger_tgargs as i32, descriptor, &mut is_null);
+            let arguments: *mut pg_sys::varlena = pg_sys::pg_detoast_datum(arguments.cast_mut_ptr());
+            found.push(Trigger {
+                name: CStr::from_ptr(form.tgname.data.as_ptr()).to_owned(),
+                argument: CStr::from_ptr(pgrx::vardata_any(arguments)).to_bytes().to_vec(),
+            });
+        }
+    };
+    scan(
+        pg_sys::TriggerRelationId,
+        pg_sys::TriggerRelidNameIndexId,
+        pg_sys::Anum_pg_trigger_tgrelid,
+        relation,
+        each,
+    );
+    found
+}
+
+/// Calls `each` for the tuples of a catalog whose column `attribute` is `value`.
+fn scan(
+    catalog: Oid,
+    index: u32,
+    attribute: u32,
+    value: Oid,
+    mut each: impl FnMut(pg_sys::HeapTuple, pg_sys::TupleDesc),
+) {
+    // SAFETY: catalog, index and column belong together by the callers above; tuples are used before the next.
+    unsafe {
+        let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as i32);
+        let mut key = pg_sys::ScanKeyData::default();
+        pg_sys::ScanKeyInit(
+            &mut key,
+            attribute as i16,
+            pg_sys::BTEqualStrategyNumber as u16,
+            pg_sys::F_OIDEQ.into(),
+            Datum::from(value),
+        );
+        let scan = pg_sys::systable_beginscan(relation, index.into(), true, std::ptr::null_mut(), 1, &mut key);
+        loop {
+            let tuple = pg_sys::systable_getnext(scan);
+            if tuple.is_null() {
+                break;
+            }
+            each(tuple, (*relation).rd_att);
+        }
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
+    }
+}

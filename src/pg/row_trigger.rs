@@ -1,0 +1,200 @@
+//! A call of a row trigger, as the trigger manager makes it; and a place in its queue.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo, NodeTag, Oid};
+
+use super::lock::{Mode, lock_relation};
+use super::rows::attribute;
+
+/// One call of a trigger. What it points to lives as long as the call.
+#[derive(Clone, Copy)]
+pub struct Call {
+    data: *mut pg_sys::TriggerData,
+    function: *mut pg_sys::FmgrInfo,
+}
+
+/// A row of the call.
+#[derive(Clone, Copy)]
+pub struct Row(*mut pg_sys::TupleTableSlot);
+
+impl Row {
+    /// A column's value; `None` if it is NULL. Points into the row.
+    pub fn column(self, number: i16) -> Option<Datum> {
+        // SAFETY: the slot holds a row of the trigger's table during the call, and the callers' numbers are of it.
+        unsafe { attribute(self.0, number) }
+    }
+}
+
+impl Call {
+    /// `None` where the function was not called as an AFTER ROW trigger for INSERT or UPDATE.
+    ///
+    /// # Safety
+    /// `fcinfo` is what PostgreSQL called a function with, and is used during that call only.
+    pub unsafe fn of(fcinfo: FunctionCallInfo) -> Option<Self> {
+        // SAFETY: by the caller's promise; the node's tag says what the context is.
+        unsafe {
+            let data = (*fcinfo).context.cast::<pg_sys::TriggerData>();
+            if data.is_null() || (*data).type_ != NodeTag::T_TriggerData {
+                return None;
+            }
+            let event = (*data).tg_event;
+            let kind = event & pg_sys::TRIGGER_EVENT_OPMASK;
+            let after_row =
+                event & pg_sys::TRIGGER_EVENT_ROW != 0 && event & pg_sys::TRIGGER_EVENT_TIMINGMASK == 0;
+            let handled = kind == pg_sys::TRIGGER_EVENT_INSERT || kind == pg_sys::TRIGGER_EVENT_UPDATE;
+            (after_row && handled).then_some(Call { data, function: (*fcinfo).flinfo })
+        }
+    }
+
+    fn trigger(&self) -> &pg_sys::Trigger {
+        // SAFETY: set for the length of the call.
+        unsafe { &*(*self.data).tg_trigger }
+    }
+
+    pub fn relation(&self) -> Oid {
+        // SAFETY: as above.
+        unsafe { (*(*self.data).tg_relation).rd_id }
+    }
+
+    pub fn trigger_id(&self) -> Oid {
+        self.trigger().tgoid
+    }
+
+    pub fn trigger_function(&self) -> Oid {
+        self.trigger().tgfoid
+    }
+
+    pub fn is_deferrable(&self) -> bool {
+        self.trigger().tgdeferrable
+    }
+
+    pub fn trigger_name(&self) -> &CStr {
+        // SAFETY: a terminated string of the relation cache.
+        unsafe { CStr::from_ptr(self.trigger().tgname) }
+    }
+
+    /// The only argument; `None` if there is none or more than one.
+    pub fn argument(&self) -> Option<&[u8]> {
+        let trigger = self.trigger();
+        // SAFETY: tgargs has tgnargs terminated strings.
+        (trigger.tgnargs == 1).then(|| unsafe { CStr::from_ptr(*trigger.tgargs) }.to_bytes())
+    }
+
+    /// The columns that the trigger's WHEN names, in its order; `None` where it has none.
+    pub fn condition_columns(&self) -> Option<Vec<i16>> {
+        let condition = self.trigger().tgqual;
+        if condition.is_null() {
+            return None;
+        }
+        let mut columns = Vec::new();
+        // SAFETY: the trigger's own condition, as PostgreSQL wrote it.
+        unsafe {
+            let tree: *mut pg_sys::Node = pg_sys::stringToNode(condition).cast();
+            collect_columns(tree, &mut columns);
+        }
+        Some(columns)
+    }
+
+    /// The row as it is now.
+    pub fn new_row(&self) -> Row {
+        // SAFETY: the slots are set for row triggers.
+        unsafe { Row(if self.old_row().is_some() { (*self.data).tg_newslot } else { (*self.data).tg_trigslot }) }
+    }
+
+    /// The row as it was, for an UPDATE.
+    pub fn old_row(&self) -> Option<Row> {
+        // SAFETY: as above.
+        unsafe {
+            let is_update = (*self.data).tg_event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_UPDATE;
+            is_update.then(|| Row((*self.data).tg_trigslot))
+        }
+    }
+
+    /// The memory that goes with the query which fires the trigger: an identity of the query, as long as it runs.
+    pub fn query(&self) -> usize {
+        // SAFETY: the function's information is there during the call.
+        unsafe { (*self.function).fn_mcxt as usize }
+    }
+
+    /// What [`Self::remember`] left for this table's trigger in this query; 0 at its first call.
+    pub fn remembered(&self) -> usize {
+        // SAFETY: as above.
+        unsafe { (*self.function).fn_extra as usize }
+    }
+
+    /// Leaves a number for this query's next call of this table's trigger.
+    pub fn remember(&self, number: usize) {
+        // SAFETY: as above; fn_extra is the function's own, and never followed here.
+        unsafe { (*self.function).fn_extra = number as *mut std::ffi::c_void };
+    }
+}
+
+/// Whether a statement of a client is running, and not just the end of a transaction.
+pub fn is_portal_running() -> bool {
+    // SAFETY: a variable of this backend.
+    unsafe { !pg_sys::ActivePortal.is_null() }
+}
+
+/// Collects the columns of NEW in the order of the expression: `a IS NOT NULL [AND …]`.
+unsafe fn collect_columns(node: *mut pg_sys::Node, columns: &mut Vec<i16>) {
+    if node.is_null() {
+        return;
+    }
+    // SAFETY: nodes are what their tags say.
+    unsafe {
+        match (*node).type_ {
+            NodeTag::T_Var => columns.push((*node.cast::<pg_sys::Var>()).varattno),
+            NodeTag::T_NullTest => collect_columns((*node.cast::<pg_sys::NullTest>()).arg.cast(), columns),
+            NodeTag::T_BoolExpr => collect_list((*node.cast::<pg_sys::BoolExpr>()).args, columns),
+            NodeTag::T_List => collect_list(node.cast(), columns),
+            NodeTag::T_RelabelType => collect_columns((*node.cast::<pg_sys::RelabelType>()).arg.cast(), columns),
+            _ => {}
+        }
+    }
+}
+
+unsafe fn collect_list(list: *mut pg_sys::List, columns: &mut Vec<i16>) {
+    if list.is_null() {
+        return;
+    }
+    // SAFETY: a list of nodes.
+    unsafe {
+        for place in 0..(*list).length {
+            collect_columns((*(*list).elements.add(place as usize)).ptr_value.cast(), columns);
+        }
+    }
+}
+
+/// Queues the statement trigger of `table` behind everything that the current query has queued so far, so that it is
+/// called when all of that has been: whoever runs the query (an INSERT, a COPY, the apply worker) and whether or not
+/// this library was there when it began. `false` where no query is running: at a commit, or in SET CONSTRAINTS.
+///
+/// PostgreSQL drops an earlier such event of the query for the later one.
+pub fn queue_statement_trigger(table: Oid) -> bool {
+    lock_relation(table, Mode::AccessShare);
+    // SAFETY: the table is locked; closed below.
+    let relation = unsafe { pg_sys::RelationIdGetRelation(table) };
+    if relation.is_null() {
+        return false;
+    }
+    let queued = pgrx::PgTryBuilder::new(std::panic::AssertUnwindSafe(|| {
+        // SAFETY: PostgreSQL copies what it needs (the OIDs of table and trigger) from the result relation, of which it
+        // reads only the fields set here, since the trigger has no WHEN and no transition table.
+        unsafe {
+            let mut result = pg_sys::ResultRelInfo {
+                type_: NodeTag::T_ResultRelInfo,
+                ri_RelationDesc: relation,
+                ri_TrigDesc: (*relation).trigdesc,
+                ..Default::default()
+            };
+            pg_sys::ExecASInsertTriggers(std::ptr::null_mut(), &mut result, std::ptr::null_mut());
+        }
+        true
+    }))
+    .catch_when(pgrx::PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, |_| false)
+    .execute();
+    // SAFETY: opened above.
+    unsafe { pg_sys::RelationClose(relation) };
+    queued
+}

@@ -1,0 +1,337 @@
+//! Rows of a key in one table, through the executor's own interfaces: who is writing them, and which are alive.
+
+use pgrx::pg_sys::{self, Datum, Oid, Relation, Snapshot};
+
+use super::btree::IndexFile;
+use super::key::{KeyType, MOST_COLUMNS};
+use super::lock::{Mode, lock_relation, unlock_relation};
+use super::transaction::TransactionId;
+
+/// A table and the index that leads with the key's columns, if it has one.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub table: Oid,
+    pub index: Option<Oid>,
+    /// The key's columns in the table.
+    pub columns: Vec<i16>,
+}
+
+/// A row that somebody has not finished with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unfinished {
+    /// Being inserted. `token`: not zero where the row may be taken back (`ON CONFLICT`).
+    Inserted { by: TransactionId, token: u32 },
+    /// Being deleted, or replaced.
+    Deleted { by: TransactionId },
+}
+
+impl Unfinished {
+    /// Waits until its writer has finished. Hold no lock that the writer may need.
+    ///
+    /// Errors: 40P01, 55P03, 57014.
+    pub fn wait(self) {
+        // SAFETY: a transaction other than the running one; no relation is named.
+        unsafe {
+            match self {
+                Unfinished::Inserted { by, token } if token != 0 => {
+                    pg_sys::SpeculativeInsertionWait(by.to_pg(), token);
+                }
+                Unfinished::Inserted { by, .. } | Unfinished::Deleted { by } => {
+                    pg_sys::XactLockTableWait(
+                        by.to_pg(),
+                        std::ptr::null_mut(),
+                        std::ptr::null_mut(),
+                        pg_sys::XLTW_Oper::XLTW_None,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// How many rows of the key are alive, and how many of these the running transaction has written.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Alive {
+    pub rows: usize,
+    pub own: usize,
+}
+
+impl Alive {
+    pub fn add(&mut self, other: Alive) {
+        self.rows += other.rows;
+        self.own += other.own;
+    }
+}
+
+impl Place {
+    /// Looks at every version of the key's rows that is not dead, committed or not, and stops at the first that
+    /// `unfinished` says to wait for.
+    pub fn look_dirty(
+        &self,
+        key_type: &KeyType,
+        key: &[Datum],
+        mut unfinished: impl FnMut(Unfinished) -> bool,
+    ) -> (Option<Unfinished>, Alive) {
+        let mut snapshot =
+            pg_sys::SnapshotData { snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY, ..Default::default() };
+        let pointer: Snapshot = &mut snapshot;
+        let mut wait = None;
+        let mut alive = Alive::default();
+        self.scan(key_type, key, pointer, |slot| {
+            // SAFETY: the scan has set the fields for the version it returned; `snapshot` outlives the scan.
+            let (inserter, deleter, token) =
+                unsafe { ((*pointer).xmin, (*pointer).xmax, (*pointer).speculativeToken) };
+            let (inserter, deleter) = (TransactionId::from_pg(inserter), TransactionId::from_pg(deleter));
+            let state = if inserter.is_valid() {
+                Unfinished::Inserted { by: inserter, token }
+            } else if deleter.is_valid() {
+                Unfinished::Deleted { by: deleter }
+            } else {
+                alive.rows += 1;
+                alive.own += usize::from(is_own(slot));
+                return true;
+            };
+            if unfinished(state) {
+                wait = Some(state);
+            }
+            wait.is_none()
+        });
+        (wait, alive)
+    }
+
+    /// Counts the key's rows that are visible in a snapshot.
+    pub fn count(&self, key_type: &KeyType, key: &[Datum], snapshot: &Fresh) -> Alive {
+        let mut alive = Alive::default();
+        self.scan(key_type, key, snapshot.0, |slot| {
+            alive.rows += 1;
+            alive.own += usize::from(is_own(slot));
+            true
+        });
+        alive
+    }
+
+    /// Calls `each` for every row of the key that the snapshot shows, until it says no.
+    fn scan(
+        &self,
+        key_type: &KeyType,
+        key: &[Datum],
+        snapshot: Snapshot,
+        mut each: impl FnMut(*mut pg_sys::TupleTableSlot) -> bool,
+    ) {
+        lock_relation(self.table, Mode::AccessShare);
+        // SAFETY: the lock keeps the table; scans, slots and relations are closed below, or by the abort.
+        unsafe {
+            let table = pg_sys::RelationIdGetRelation(self.table);
+            if !table.is_null() {
+                match self.index {
+                    Some(index) => scan_index(table, index, key_type, key, snapshot, &mut each),
+                    None => self.scan_table(table, key_type, key, snapshot, &mut each),
+                }
+                pg_sys::RelationClose(table);
+            }
+        }
+        unlock_relation(self.table, Mode::AccessShare);
+    }
+
+    unsafe fn scan_table(
+        &self,
+        table: Relation,
+        key_type: &KeyType,
+        key: &[Datum],
+        snapshot: Snapshot,
+        each: &mut dyn FnMut(*mut pg_sys::TupleTableSlot) -> bool,
+    ) {
+        // SAFETY: the table is open and locked by the caller.
+        unsafe {
+            let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
+            let scan = pg_sys::table_beginscan(table, snapshot, 0, std::ptr::null_mut());
+            while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
+                pgrx::check_for_interrupts!();
+                let equal = self.columns.iter().zip(&key_type.columns).zip(key).all(|((&number, column), &value)| {
+                    attribute(slot, number).is_some_and(|mine| column.compare(value, mine).is_eq())
+                });
+                if equal && !each(slot) {
+                    break;
+                }
+            }
+            pg_sys::table_endscan(scan);
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+        }
+    }
+}
+
+unsafe fn scan_index(
+    table: Relation,
+    index: Oid,
+    key_type: &KeyType,
+    key: &[Datum],
+    snapshot: Snapshot,
+    each: &mut dyn FnMut(*mut pg_sys::TupleTableSlot) -> bool,
+) {
+    // SAFETY: the table is open and locked by the caller; the index is the table's, and its leading columns are the
+    // key's.
+    unsafe {
+        let index = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
+        let mut keys = [pg_sys::ScanKeyData::default(); MOST_COLUMNS];
+        for (number, (column, &value)) in key_type.columns.iter().zip(key).enumerate() {
+            pg_sys::ScanKeyEntryInitialize(
+                &mut keys[number],
+                0,
+                number as i16 + 1,
+                pg_sys::BTEqualStrategyNumber as u16,
+                Oid::INVALID,
+                column.collation,
+                column.equal,
+                value,
+            );
+        }
+        let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
+        let count = key_type.columns.len() as i32;
+        #[cfg(not(feature = "pg18"))]
+        let scan = pg_sys::index_beginscan(table, index, snapshot, count, 0);
+        #[cfg(feature = "pg18")]
+        let scan = pg_sys::index_beginscan(table, index, snapshot, std::ptr::null_mut(), count, 0);
+        pg_sys::index_rescan(scan, keys.as_mut_ptr(), count, std::ptr::null_mut(), 0);
+        while pg_sys::index_getnext_slot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
+            if !each(slot) {
+                break;
+            }
+        }
+        pg_sys::index_endscan(scan);
+        pg_sys::ExecDropSingleTupleTableSlot(slot);
+        pg_sys::index_close(index, pg_sys::AccessShareLock as i32);
+    }
+}
+
+/// A column of the row in a slot; `None` if it is NULL.
+///
+/// # Safety
+/// `slot` holds a row, and the row has the column.
+pub unsafe fn attribute(slot: *mut pg_sys::TupleTableSlot, number: i16) -> Option<Datum> {
+    // SAFETY: by the caller's promise; values are there up to tts_nvalid.
+    unsafe {
+        if (*slot).tts_nvalid < number {
+            pg_sys::slot_getsomeattrs_int(slot, i32::from(number));
+        }
+        let place = number as usize - 1;
+        (!*(*slot).tts_isnull.add(place)).then(|| *(*slot).tts_values.add(place))
+    }
+}
+
+/// Whether the running transaction has written the row version.
+fn is_own(slot: *mut pg_sys::TupleTableSlot) -> bool {
+    // SAFETY: the slot holds a row of a table; every row has an xmin.
+    unsafe {
+        let mut is_null = false;
+        let inserter = pg_sys::slot_getsysattr(slot, pg_sys::MinTransactionIdAttributeNumber, &mut is_null);
+        TransactionId(inserter.value() as u32).is_current()
+    }
+}
+
+/// A snapshot of this instant, whatever the isolation level, that also shows what the running command has written.
+/// Active as long as it lives.
+pub struct Fresh(Snapshot);
+
+impl Fresh {
+    pub fn take() -> Self {
+        // SAFETY: called inside a transaction. The pushed copy is ours, so its command counter may be moved: rows of the
+        // running command are to be seen, which is the same as to increment the counter and does not use it up.
+        unsafe {
+            pg_sys::PushCopiedSnapshot(pg_sys::GetLatestSnapshot());
+            let snapshot = pg_sys::GetActiveSnapshot();
+            (*snapshot).curcid = (*snapshot).curcid.saturating_add(1);
+            Fresh(snapshot)
+        }
+    }
+
+    /// Ends it. Where an error comes in between, the abort does.
+    pub fn done(self) {
+        // SAFETY: pushed by `take`, and whatever was pushed since was popped.
+        unsafe { pg_sys::PopActiveSnapshot() };
+    }
+}
+
+/// Makes sure of an active snapshot while `work` runs: none is set when deferred work is done at a commit.
+pub fn with_snapshot<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: pushed and popped in pairs; where an error comes in between, the abort pops.
+    unsafe {
+        if pg_sys::ActiveSnapshotSet() {
+            return work();
+        }
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        let result = work();
+        pg_sys::PopActiveSnapshot();
+        result
+    }
+}
+
+/// The index of a table that can serve a key.
+pub struct Serving {
+    pub index: Oid,
+    pub file: IndexFile,
+    /// It is unique on the key (or part of it) at every moment, so that a table never holds a key twice.
+    pub alone: bool,
+}
+
+/// Picks the index of `table` that serves the key: B-tree, complete, its leading columns the key's in order, ascending,
+/// with the types' default operator family and the columns' collations. The caller has the table locked; `None`
+/// also where the table is gone.
+pub fn serving_index(table: Oid, columns: &[i16], key_type: &KeyType) -> Option<Serving> {
+    // SAFETY: the lock keeps the table, and an index of it cannot go while the table is locked; all are closed again.
+    unsafe {
+        let relation = pg_sys::RelationIdGetRelation(table);
+        if relation.is_null() {
+            return None;
+        }
+        let list = pg_sys::RelationGetIndexList(relation);
+        let mut best: Option<(u8, i16, Serving)> = None;
+        for place in 0..(if list.is_null() { 0 } else { (*list).length }) {
+            let oid = (*(*list).elements.add(place as usize)).oid_value;
+            let index = pg_sys::index_open(oid, pg_sys::AccessShareLock as i32);
+            if let Some((rank, alone)) = rank(index, columns, key_type) {
+                let width = (*(*index).rd_index).indnatts;
+                if best.as_ref().is_none_or(|(other, other_width, _)| (rank, width) < (*other, *other_width))
+                    && let Ok(file) = IndexFile::of(index, columns.len())
+                {
+                    best = Some((rank, width, Serving { index: oid, file, alone }));
+                }
+            }
+            pg_sys::index_close(index, pg_sys::AccessShareLock as i32);
+        }
+        if !list.is_null() {
+            pg_sys::list_free(list);
+        }
+        pg_sys::RelationClose(relation);
+        best.map(|(_, _, serving)| serving)
+    }
+}
+
+/// How well an index serves the key (0 is best), and whether it is unique on it at every moment.
+unsafe fn rank(index: Relation, columns: &[i16], key_type: &KeyType) -> Option<(u8, bool)> {
+    // SAFETY: an open index, by the caller's promise; its arrays have indnkeyatts members.
+    unsafe {
+        let form = &*(*index).rd_index;
+        let usable = form.indisvalid
+            && form.indisready
+            && form.indislive
+            && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
+            && usize::from(form.indnkeyatts as u16) >= columns.len()
+            && pg_sys::RelationGetIndexPredicate(index).is_null();
+        if !usable {
+            return None;
+        }
+        for (number, (&column, key)) in columns.iter().zip(&key_type.columns).enumerate() {
+            let fits = *form.indkey.values.as_ptr().add(number) == column
+                && *(*index).rd_opfamily.add(number) == key.family
+                && *(*index).rd_opcintype.add(number) == key.operator_class_type
+                && *(*index).rd_indcollation.add(number) == key.collation
+                && *(*index).rd_indoption.add(number) & pg_sys::INDOPTION_DESC as i16 == 0;
+            if !fits {
+                return None;
+            }
+        }
+        let exact = usize::from(form.indnkeyatts as u16) == columns.len();
+        let alone = exact && form.indisunique && form.indimmediate;
+        Some((if alone { 0 } else if exact { 1 } else { 2 }, alone))
+    }
+}
