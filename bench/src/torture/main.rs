@@ -22,7 +22,7 @@ use citus_advisor_bench::{CLASSIC, Outcome, run_program};
 use postgres::Client;
 
 const OPTIONS: &[(&str, &str, &str)] = &[
-    ("mode", "mixed", "mixed, missed-tuple, classic, partitions, large; several with commas"),
+    ("mode", "mixed", "mixed, missed-tuple, classic, partitions, large; several with commas; mixed:60 for its own seconds"),
     ("seconds", "20", "how long (mixed, missed-tuple, classic: each of its four pgbench runs)"),
     ("clients", "10", "connections of mixed; half of missed-tuple's insert, the others update"),
     ("keys", "150", "keys of each tree of mixed: few, so that they meet"),
@@ -53,18 +53,20 @@ fn main() {
         let mut passed = 0;
         let mut failed = 0;
         for mode in &modes {
+            let (mode, seconds) = mode.split_once(':').unwrap_or((mode, options.text("seconds")));
             // Locks and connections stay at their defaults.
             let settings = format!(
                 "max_prepared_transactions = 30\nmax_wal_size = '2GB'\n{}\n{}",
-                match mode.as_str() {
+                match mode {
                     "mixed" => "deadlock_timeout = '20ms'\nshared_buffers = '256MB'",
                     _ => "",
                 },
                 options.text("settings").replace(';', "\n")
             );
-            let options = Options::parse(std::env::args().skip(1), "", OPTIONS)?;
+            let own = std::env::args().skip(1).chain([format!("seconds={seconds}")]);
+            let options = Options::parse(own, "", OPTIONS)?;
             let mut torture = Torture { options, server: Server::start(&settings)?, checks: Vec::new() };
-            match mode.as_str() {
+            match mode {
                 "mixed" => mixed::run(&mut torture)?,
                 "missed-tuple" => missed_tuple::run(&mut torture)?,
                 "classic" => classic::run(&mut torture)?,
