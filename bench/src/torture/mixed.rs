@@ -429,7 +429,9 @@ impl Worker {
         self.in_transaction = true;
         if self.random.chance(30) {
             // Above READ COMMITTED this takes the snapshot, and others go on.
-            self.simple(&format!("SELECT 1 FROM {}", self.tree.name))?;
+            if !self.take(&Step::Sql(format!("SELECT 1 FROM {}", self.tree.name), 0))? {
+                return self.simple("ROLLBACK");
+            }
             std::thread::sleep(Duration::from_micros(self.random.below(4000)));
         }
         if self.random.chance(30) {
@@ -451,7 +453,9 @@ impl Worker {
                 self.simple("ROLLBACK TO SAVEPOINT s")?;
             } else if self.random.chance(50) {
                 // Deferred checks may run now, or at the end.
-                self.simple("RELEASE SAVEPOINT s")?;
+                if !self.take(&Step::Sql("RELEASE SAVEPOINT s".into(), 0))? {
+                    self.simple("ROLLBACK TO SAVEPOINT s")?;
+                }
             }
         }
         match self.random.below(100) {
