@@ -54,3 +54,25 @@ fn sendable(text: String) -> String {
     }
     text.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() }).collect()
 }
+
+/// An error of PostgreSQL's kind.
+pub fn refusal(code: PgSqlErrorCode, message: String) -> ErrorReport {
+    ErrorReport::new(code, sendable(message), "")
+}
+
+/// The same with what to do about it.
+pub fn refusal_with(
+    code: PgSqlErrorCode,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+) -> ErrorReport {
+    let mut report = refusal(code, message);
+    if let Some(detail) = detail {
+        report = report.set_detail(sendable(detail));
+    }
+    if let Some(hint) = hint {
+        report = report.set_hint(sendable(hint));
+    }
+    report
+}

@@ -1,8 +1,8 @@
 //! `citus_advisor`: plans how to distribute a PostgreSQL database over a Citus cluster.
 //!
 //! This crate lives in the backend: it reads the catalog into a model (`catalog`), hands it to the planner
-//! (`citus_planner`, which knows nothing of PostgreSQL's process) and returns rows (`planning`). Every `unsafe` is
-//! in `pg`.
+//! (`citus_planner`, which knows nothing of PostgreSQL's process) and returns rows (`planning`). `enforcement` keeps
+//! keys unique across partitions. Every `unsafe` is in `pg`.
 #![deny(unsafe_code)]
 
 use pgrx::prelude::*;
@@ -20,6 +20,16 @@ mod planning;
 extension_sql_file!("../sql/rules.sql", requires = [planning::rules]);
 extension_sql_file!("../sql/ignored_findings.sql", name = "ignored_findings");
 extension_sql_file!("../sql/check_global_unique.sql", name = "check_global_unique");
+extension_sql_file!(
+    "../sql/global_constraints.sql",
+    name = "global_constraints",
+    requires = [
+        enforcement::health::global_constraints,
+        enforcement::lifecycle::follow_ddl,
+        enforcement::lifecycle::follow_drop,
+        "check_global_unique"
+    ]
+);
 extension_sql_file!("../sql/comments.sql", finalize);
 
 #[cfg(not(panic = "unwind"))]

@@ -15,6 +15,8 @@ use pgrx::prelude::*;
 use crate::error::{Result, internal, not_in_state};
 use crate::pg::{guc, settings};
 
+pub use statement::citus_is_there;
+
 /// The caller's search path: names of schemas, those that exist, without the implicit ones.
 pub fn search_path() -> Result<Vec<String>> {
     // Resolved under the caller's own search path: nothing but one qualified name.

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use pgrx::pg_sys::{Datum, Oid};
 use pgrx::check_for_interrupts;
+use pgrx::pg_sys::{Datum, Oid};
 
 use super::key_lock::{self, KeyLock};
 use super::members::{Binding, Constraint};
@@ -100,9 +100,9 @@ pub fn is_due(subtransaction: SubTransaction) -> bool {
 /// Takes one constraint's keys of a subtransaction (and of its children) out of what is pending.
 fn take(subtransaction: SubTransaction) -> Option<Batch> {
     PENDING.with_borrow_mut(|all| {
-        let place = all.iter().position(|pending| {
-            pending.marks.last().is_some_and(|(marked, ..)| *marked >= subtransaction)
-        })?;
+        let place = all
+            .iter()
+            .position(|pending| pending.marks.last().is_some_and(|(marked, ..)| *marked >= subtransaction))?;
         let pending = &mut all[place];
         let from = pending.marks.partition_point(|(marked, ..)| *marked < subtransaction);
         let (_, entry, word) = pending.marks[from];
@@ -282,7 +282,8 @@ fn meet(batch: &Batch, unique: &[Entry], places: &[u32]) -> Option<Vec<Suspect>>
             };
             let mut own = usize::MAX;
             let mut found = |position: usize, rows: usize| {
-                if places[unique[position].home as usize] != place as u32 || !serving.alone && (rows > 1 || own == position)
+                if places[unique[position].home as usize] != place as u32
+                    || !serving.alone && (rows > 1 || own == position)
                 {
                     met[position] = true;
                 }

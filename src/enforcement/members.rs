@@ -8,17 +8,19 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::{PgSqlErrorCode, check_for_interrupts};
-use pgrx::pg_sys::panic::ErrorReport;
 
 use super::key_lock::ConstraintId;
+use super::serving_index;
+use crate::pg::btree::IndexFile;
 use crate::pg::column;
 use crate::pg::inheritance;
 use crate::pg::invalidation;
 use crate::pg::key::KeyType;
 use crate::pg::row_trigger::Call;
-use crate::pg::rows::{Place, Serving, serving_index};
+use crate::pg::rows::Place;
 
 /// A constraint as a backend knows it.
 pub struct Constraint {
@@ -39,6 +41,22 @@ pub struct Member {
     columns: Vec<i16>,
     serving: RefCell<Option<Rc<Serving>>>,
     fresh: Cell<bool>,
+}
+
+/// The index of a member that answers for its keys.
+pub struct Serving {
+    pub index: Oid,
+    pub file: IndexFile,
+    /// It is unique on the key at every moment, so that the member never holds a key twice.
+    pub alone: bool,
+}
+
+impl Serving {
+    fn find(table: Oid, columns: &[i16], key: &KeyType) -> Option<Self> {
+        let found = serving_index::find(table, columns).ok()?;
+        let file = IndexFile::open(found.index, key.columns.len())?;
+        Some(Serving { index: found.index, file, alone: found.forbids_duplicates })
+    }
 }
 
 /// A trigger of one table: its constraint, and which member the table is.
@@ -71,7 +89,7 @@ impl Member {
         if !self.fresh.get() {
             // Before reading: what changes meanwhile makes it stale again.
             self.fresh.set(true);
-            let serving = serving_index(self.table, &self.columns, key).map(Rc::new);
+            let serving = Serving::find(self.table, &self.columns, key).map(Rc::new);
             if let Some(serving) = &serving {
                 watch_index(serving.index, self.table);
             }
@@ -286,8 +304,7 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
     let mut seen = vec![id.root];
     let mut next = vec![id.root];
     while let Some(table) = next.pop() {
-        let columns: Option<Vec<i16>> =
-            names.iter().map(|name| column::number(table, name.as_deref()?)).collect();
+        let columns: Option<Vec<i16>> = names.iter().map(|name| column::number(table, name.as_deref()?)).collect();
         match (column::relation_kind(table), columns) {
             (pg_sys::RELKIND_RELATION, Some(columns)) => {
                 members.push(Member { table, columns, serving: RefCell::new(None), fresh: Cell::new(false) });

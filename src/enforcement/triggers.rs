@@ -46,7 +46,11 @@ pub fn row_written(call: Option<Call>) -> Checked {
     match occasion(&call) {
         Occasion::AtOnce => check_row(&binding, key),
         Occasion::Later => {
-            if batch::collect(&binding, key) { Ok(()) } else { batch::flush() }
+            if batch::collect(&binding, key) {
+                Ok(())
+            } else {
+                batch::flush()
+            }
         }
     }
 }
@@ -59,8 +63,8 @@ fn new_key<'a>(call: &Call, binding: &Binding, room: &'a mut [Datum; MOST_COLUMN
     for ((value, column), &number) in room.iter_mut().zip(columns).zip(&binding.columns) {
         // NULL equals nothing.
         *value = new.column(number)?;
-        is_same = is_same
-            && old.and_then(|old| old.column(number)).is_some_and(|before| column.same_image(before, *value));
+        is_same =
+            is_same && old.and_then(|old| old.column(number)).is_some_and(|before| column.same_image(before, *value));
     }
     if is_same {
         return None;

@@ -9,13 +9,13 @@ use std::rc::Rc;
 use pgrx::pg_sys::{Datum, Oid};
 
 use super::key_lock::{self, KeyLock};
-use super::members::{Binding, Constraint, Member};
+use super::members::{Binding, Constraint, Member, Serving};
 use super::violation::duplicate_key;
 use crate::pg::btree::Tuple;
 use crate::pg::key::{KeyType, Shortcut};
 use crate::pg::lock::{Mode, lock_relation, unlock_relation};
 use crate::pg::raise::Violation;
-use crate::pg::rows::{Alive, Fresh, Serving, Unfinished, with_snapshot};
+use crate::pg::rows::{Alive, Fresh, Place, Unfinished, with_snapshot};
 use crate::pg::scratch::scratch;
 
 pub type Checked = Result<(), Box<Violation>>;
@@ -166,12 +166,7 @@ fn verdict(_constraint: &Constraint, _key: &[Datum], seen: Alive) -> Alive {
 }
 
 /// Looks at the rows of a member that has an entry of the key (or no index to ask).
-fn in_place<R: Default>(
-    constraint: &Constraint,
-    member: &Member,
-    key: &[Datum],
-    look: impl FnOnce(crate::pg::rows::Place) -> R,
-) -> R {
+fn in_place<R: Default>(constraint: &Constraint, member: &Member, key: &[Datum], look: impl FnOnce(Place) -> R) -> R {
     lock_relation(member.table, Mode::AccessShare);
     let serving = member.serving(&constraint.key);
     let worth_a_look = serving.as_deref().is_none_or(|serving| holds(&constraint.key, serving, key, 1));

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::cmp::Ordering;
 
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::pg_sys::{self, Buffer, Datum};
+use pgrx::pg_sys::{self, Buffer, Datum, Oid};
 use pgrx::{PgSqlErrorCode, check_for_interrupts};
 
 use super::key::{KeyType, MOST_COLUMNS, Shortcut};
@@ -25,6 +25,9 @@ const META_BLOCK: u32 = 0;
 const NO_BLOCK: u32 = 0;
 const MAGIC: u32 = 0x05_3162;
 const VERSION: u32 = 4;
+
+/// How many pages of an index we remember the place of.
+const SEEN: usize = 32;
 
 const LEAF: u16 = 1;
 const DELETED: u16 = 1 << 2;
@@ -54,6 +57,8 @@ pub struct IndexFile {
     nulls_first: Vec<bool>,
     /// The page that the last descent began at, and its level.
     root: Cell<(u32, u32)>,
+    /// Where in shared memory pages were seen last: a hint that saves looking for them. By block, modulo its size.
+    seen: [Cell<(u32, Buffer)>; SEEN],
 }
 
 impl Drop for IndexFile {
@@ -65,7 +70,7 @@ impl Drop for IndexFile {
 
 /// Why an index cannot be read this way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Unreadable;
+struct Unreadable;
 
 /// Sorted keys without doubles, to be met with an index.
 pub trait SortedKeys {
@@ -81,11 +86,22 @@ pub struct Tuple<'a> {
 }
 
 impl IndexFile {
+    /// Copies what is needed of an index, whose table the caller has locked. `None` where it is older than PostgreSQL 12.
+    pub fn open(index: Oid, columns: usize) -> Option<Self> {
+        // SAFETY: an index of a locked table cannot go; opened and closed here.
+        unsafe {
+            let relation = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
+            let this = IndexFile::of(relation, columns);
+            pg_sys::index_close(relation, pg_sys::AccessShareLock as i32);
+            this.ok()
+        }
+    }
+
     /// Copies what is needed of an open index. Its leading columns have to be those of the key, in order, ascending.
     ///
     /// # Safety
     /// `index` is an open B-tree index.
-    pub unsafe fn of(index: pg_sys::Relation, columns: usize) -> Result<Self, Unreadable> {
+    unsafe fn of(index: pg_sys::Relation, columns: usize) -> Result<Self, Unreadable> {
         // SAFETY: by the caller's promise; the copy of the descriptor is made in the context that lives longest.
         unsafe {
             let form = &*(*index).rd_rel;
@@ -103,6 +119,7 @@ impl IndexFile {
                     .map(|column| *(*index).rd_indoption.add(column) & pg_sys::INDOPTION_NULLS_FIRST as i16 != 0)
                     .collect(),
                 root: Cell::new((NO_BLOCK, 0)),
+                seen: [const { Cell::new((0, 0)) }; SEEN],
             };
             let meta = this.read(META_BLOCK);
             let readable = meta.word(PAGE_HEADER) == MAGIC && meta.word(PAGE_HEADER + 4) == VERSION;
@@ -115,24 +132,38 @@ impl IndexFile {
         // SAFETY: the file exists as long as the value is valid; the buffer is pinned by the current resource owner and
         // share-locked until it is released, or until the transaction aborts.
         unsafe {
-            let buffer = pg_sys::ReadBufferWithoutRelcache(
-                self.file,
-                pg_sys::ForkNumber::MAIN_FORKNUM,
-                block,
-                pg_sys::ReadBufferMode::RBM_NORMAL,
-                std::ptr::null_mut(),
-                self.permanent,
-            );
+            let seen = &self.seen[block as usize % SEEN];
+            let (seen_block, seen_buffer) = seen.get();
+            let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+            let is_there = seen_block == block
+                && seen_buffer != 0
+                && pg_sys::ReadRecentBuffer(self.file, main, block, seen_buffer);
+            let buffer = if is_there {
+                seen_buffer
+            } else {
+                pg_sys::ReadBufferWithoutRelcache(
+                    self.file,
+                    main,
+                    block,
+                    pg_sys::ReadBufferMode::RBM_NORMAL,
+                    std::ptr::null_mut(),
+                    self.permanent,
+                )
+            };
+            seen.set((block, buffer));
             pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
             let start = pg_sys::BufferBlocks.cast::<u8>().add((buffer as usize - 1) * BLOCK_SIZE);
             let page = Page { buffer, block, start };
             if page.half(16) as usize != SPECIAL {
                 page.release();
-                std::panic::panic_any(ErrorReport::new(
-                    PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
-                    format!("an index of a globally unique constraint contains a corrupted page at block {block}"),
-                    "",
-                ).set_hint("Please REINDEX it."));
+                std::panic::panic_any(
+                    ErrorReport::new(
+                        PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
+                        format!("an index of a globally unique constraint contains a corrupted page at block {block}"),
+                        "",
+                    )
+                    .set_hint("Please REINDEX it."),
+                );
             }
             page
         }
@@ -276,9 +307,7 @@ impl IndexFile {
                             }
                         }
                         Ordering::Greater => {
-                            offset = gallop(offset, last + 1, |o| {
-                                keys.compare(position, &page.tuple(self, o)).is_gt()
-                            });
+                            offset = gallop(offset, last + 1, |o| keys.compare(position, &page.tuple(self, o)).is_gt());
                         }
                     }
                 }
@@ -478,7 +507,9 @@ impl Tuple<'_> {
                 return self.compare_null(number);
             }
             // SAFETY: the tuple has the column, and it is not NULL; the descriptor is the index' own.
-            let mine = unsafe { pg_sys::nocache_index_getattr(self.start as *mut _, number as i32 + 1, self.index.descriptor) };
+            let mine = unsafe {
+                pg_sys::nocache_index_getattr(self.start as *mut _, number as i32 + 1, self.index.descriptor)
+            };
             let order = if column.shortcut == Shortcut::Text {
                 // Long values are compressed inside an index tuple. The copy is freed: millions may be compared.
                 let plain = column.plain(mine);

@@ -69,13 +69,7 @@ pub fn triggers(relation: Oid, function: Oid) -> Vec<Trigger> {
             });
         }
     };
-    scan(
-        pg_sys::TriggerRelationId,
-        pg_sys::TriggerRelidNameIndexId,
-        pg_sys::Anum_pg_trigger_tgrelid,
-        relation,
-        each,
-    );
+    scan(pg_sys::TriggerRelationId, pg_sys::TriggerRelidNameIndexId, pg_sys::Anum_pg_trigger_tgrelid, relation, each);
     found
 }
 

@@ -29,8 +29,6 @@ pub enum Shortcut {
 pub struct KeyColumn {
     pub type_id: Oid,
     pub collation: Oid,
-    pub family: Oid,
-    pub operator_class_type: Oid,
     pub shortcut: Shortcut,
     length: i16,
     by_value: bool,
@@ -163,8 +161,6 @@ impl KeyColumn {
             Ok(KeyColumn {
                 type_id,
                 collation,
-                family,
-                operator_class_type: input,
                 shortcut: shortcut(order, collation),
                 length,
                 by_value,

@@ -3,14 +3,19 @@
 
 pub mod btree;
 pub mod column;
+pub mod constraint_error;
+pub mod ddl_event;
 pub mod encoding;
 mod entry_points;
 pub mod guc;
+pub mod identity;
+pub mod index_shape;
 pub mod inheritance;
 pub mod invalidation;
 pub mod key;
 pub mod lock;
 pub mod operator_class;
+pub mod query;
 pub mod raise;
 pub mod relation;
 pub mod row_trigger;
@@ -19,5 +24,6 @@ pub mod scratch;
 pub mod sequence;
 pub mod settings;
 mod startup;
+pub mod tables;
 pub mod transaction;
 pub mod values;

@@ -79,7 +79,7 @@ fn raise(violation: Plain) -> ! {
             errdetail_internal(c"%s".as_ptr(), violation.detail);
         }
         errtableconstraint(relation, violation.constraint);
-        errfinish(c"unique.rs".as_ptr(), 0, c"check_global_unique".as_ptr());
+        errfinish(c"raise.rs".as_ptr(), line!() as c_int, c"check_global_unique".as_ptr());
     }
     unreachable!("errfinish returned from an error")
 }

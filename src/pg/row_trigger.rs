@@ -40,8 +40,7 @@ impl Call {
             }
             let event = (*data).tg_event;
             let kind = event & pg_sys::TRIGGER_EVENT_OPMASK;
-            let after_row =
-                event & pg_sys::TRIGGER_EVENT_ROW != 0 && event & pg_sys::TRIGGER_EVENT_TIMINGMASK == 0;
+            let after_row = event & pg_sys::TRIGGER_EVENT_ROW != 0 && event & pg_sys::TRIGGER_EVENT_TIMINGMASK == 0;
             let handled = kind == pg_sys::TRIGGER_EVENT_INSERT || kind == pg_sys::TRIGGER_EVENT_UPDATE;
             (after_row && handled).then_some(Call { data, function: (*fcinfo).flinfo })
         }

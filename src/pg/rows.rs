@@ -2,7 +2,6 @@
 
 use pgrx::pg_sys::{self, Datum, Oid, Relation, Snapshot};
 
-use super::btree::IndexFile;
 use super::key::{KeyType, MOST_COLUMNS};
 use super::lock::{Mode, lock_relation, unlock_relation};
 use super::transaction::TransactionId;
@@ -79,8 +78,7 @@ impl Place {
         let mut alive = Alive::default();
         self.scan(key_type, key, pointer, |slot| {
             // SAFETY: the scan has set the fields for the version it returned; `snapshot` outlives the scan.
-            let (inserter, deleter, token) =
-                unsafe { ((*pointer).xmin, (*pointer).xmax, (*pointer).speculativeToken) };
+            let (inserter, deleter, token) = unsafe { ((*pointer).xmin, (*pointer).xmax, (*pointer).speculativeToken) };
             let (inserter, deleter) = (TransactionId::from_pg(inserter), TransactionId::from_pg(deleter));
             let state = if inserter.is_valid() {
                 Unfinished::Inserted { by: inserter, token }
@@ -262,76 +260,5 @@ pub fn with_snapshot<R>(work: impl FnOnce() -> R) -> R {
         let result = work();
         pg_sys::PopActiveSnapshot();
         result
-    }
-}
-
-/// The index of a table that can serve a key.
-pub struct Serving {
-    pub index: Oid,
-    pub file: IndexFile,
-    /// It is unique on the key (or part of it) at every moment, so that a table never holds a key twice.
-    pub alone: bool,
-}
-
-/// Picks the index of `table` that serves the key: B-tree, complete, its leading columns the key's in order, ascending,
-/// with the types' default operator family and the columns' collations. The caller has the table locked; `None`
-/// also where the table is gone.
-pub fn serving_index(table: Oid, columns: &[i16], key_type: &KeyType) -> Option<Serving> {
-    // SAFETY: the lock keeps the table, and an index of it cannot go while the table is locked; all are closed again.
-    unsafe {
-        let relation = pg_sys::RelationIdGetRelation(table);
-        if relation.is_null() {
-            return None;
-        }
-        let list = pg_sys::RelationGetIndexList(relation);
-        let mut best: Option<(u8, i16, Serving)> = None;
-        for place in 0..(if list.is_null() { 0 } else { (*list).length }) {
-            let oid = (*(*list).elements.add(place as usize)).oid_value;
-            let index = pg_sys::index_open(oid, pg_sys::AccessShareLock as i32);
-            if let Some((rank, alone)) = rank(index, columns, key_type) {
-                let width = (*(*index).rd_index).indnatts;
-                if best.as_ref().is_none_or(|(other, other_width, _)| (rank, width) < (*other, *other_width))
-                    && let Ok(file) = IndexFile::of(index, columns.len())
-                {
-                    best = Some((rank, width, Serving { index: oid, file, alone }));
-                }
-            }
-            pg_sys::index_close(index, pg_sys::AccessShareLock as i32);
-        }
-        if !list.is_null() {
-            pg_sys::list_free(list);
-        }
-        pg_sys::RelationClose(relation);
-        best.map(|(_, _, serving)| serving)
-    }
-}
-
-/// How well an index serves the key (0 is best), and whether it is unique on it at every moment.
-unsafe fn rank(index: Relation, columns: &[i16], key_type: &KeyType) -> Option<(u8, bool)> {
-    // SAFETY: an open index, by the caller's promise; its arrays have indnkeyatts members.
-    unsafe {
-        let form = &*(*index).rd_index;
-        let usable = form.indisvalid
-            && form.indisready
-            && form.indislive
-            && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
-            && usize::from(form.indnkeyatts as u16) >= columns.len()
-            && pg_sys::RelationGetIndexPredicate(index).is_null();
-        if !usable {
-            return None;
-        }
-        for (number, (&column, key)) in columns.iter().zip(&key_type.columns).enumerate() {
-            let fits = *form.indkey.values.as_ptr().add(number) == column
-                && *(*index).rd_opfamily.add(number) == key.family
-                && *(*index).rd_opcintype.add(number) == key.operator_class_type
-                && *(*index).rd_indcollation.add(number) == key.collation
-                && *(*index).rd_indoption.add(number) & pg_sys::INDOPTION_DESC as i16 == 0;
-            if !fits {
-                return None;
-            }
-        }
-        let exact = usize::from(form.indnkeyatts as u16) == columns.len();
-        let alone = exact && form.indisunique && form.indimmediate;
-        Some((if alone { 0 } else if exact { 1 } else { 2 }, alone))
     }
 }

@@ -22,6 +22,14 @@ pub struct Name(pub String);
 /// `name[]`; an element may be NULL.
 pub struct Names(pub Vec<Option<String>>);
 
+/// `regclass`
+pub struct Table(pub Oid);
+
+/// `tid`, as text.
+pub struct RowAddress(pub String);
+
+impl_sql_translatable!(Table, "regclass");
+impl_sql_translatable!(RowAddress, "tid");
 impl_sql_translatable!(Text, "text");
 impl_sql_translatable!(Jsonb, "jsonb");
 impl_sql_translatable!(Name, "name");
@@ -65,6 +73,57 @@ impl IntoDatum for Name {
 
     fn type_oid() -> Oid {
         pg_sys::NAMEOID
+    }
+}
+
+impl IntoDatum for RowAddress {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        let text = c_string(&self.0);
+        // SAFETY: tidin takes one C string, which outlives the call.
+        unsafe { direct_function_call_as_datum(pg_sys::tidin, &[Some(pg_sys::Datum::from(text.as_ptr()))]) }
+    }
+
+    fn type_oid() -> Oid {
+        pg_sys::TIDOID
+    }
+}
+
+impl IntoDatum for Names {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        let mut elements: Vec<pg_sys::Datum> =
+            self.0.into_iter().flatten().filter_map(|name| Name(name).into_datum()).collect();
+        // SAFETY: each element is a name; construct_array copies them.
+        let array = unsafe {
+            pg_sys::construct_array(
+                elements.as_mut_ptr(),
+                elements.len() as i32,
+                pg_sys::NAMEOID,
+                pg_sys::NAMEDATALEN as i32,
+                false,
+                pg_sys::TYPALIGN_CHAR as c_char,
+            )
+        };
+        Some(array.into())
+    }
+
+    fn type_oid() -> Oid {
+        pg_sys::NAMEARRAYOID
+    }
+}
+
+impl FromDatum for Table {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: Oid) -> Option<Self> {
+        (!is_null).then(|| Table(Oid::from(datum.value() as u32)))
+    }
+}
+
+impl FromDatum for Name {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: Oid) -> Option<Self> {
+        if is_null {
+            return None;
+        }
+        // SAFETY: the caller vouches for a name, a zero-padded C string.
+        Some(Name(from_server(unsafe { CStr::from_ptr(datum.cast_mut_ptr()) }.to_bytes())))
     }
 }
 
@@ -152,6 +211,10 @@ macro_rules! result {
 argument!(Text);
 argument!(Jsonb);
 argument!(Names);
+argument!(Name);
+argument!(Table);
 result!(Text);
 result!(Jsonb);
 result!(Name);
+result!(Names);
+result!(RowAddress);

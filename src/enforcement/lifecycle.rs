@@ -1,0 +1,288 @@
+//! Event triggers: constraints follow what happens to their tables.
+//!
+//! They look at nothing as long as no global constraint exists, and then only at trees that have one.
+
+use std::cell::Cell;
+
+use citus_planner::identifier::{quote_identifier, quote_literal};
+use pgrx::pg_sys::Oid;
+use pgrx::prelude::*;
+
+use super::duplicates;
+use super::inventory::{self, Constraint, Member};
+use super::key_lock::gate_exclusive;
+use super::membership;
+use crate::error::{Result, refusal};
+use crate::pg::ddl_event::{self, Effect};
+use crate::pg::query::{self, Sees};
+use crate::pg::{identity, tables};
+
+thread_local! {
+    /// Whether statements of our own are running, which need no following.
+    static OWN_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work`, whose DDL the event triggers leave alone.
+pub fn own_work<R>(work: impl FnOnce() -> R) -> R {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            OWN_WORK.set(self.0);
+        }
+    }
+    let _before = Before(OWN_WORK.replace(true));
+    work()
+}
+
+/// `ddl_command_end`
+#[pg_extern(
+    name = "_follow_ddl",
+    sql = r#"
+CREATE FUNCTION advisor._follow_ddl() RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+pub fn follow_ddl(call: pg_sys::FunctionCallInfo) -> Result<()> {
+    let Some(effects) = ddl_event::effects(call) else { return Err(not_an_event()) };
+    if OWN_WORK.get() || !any_constraint() {
+        return Ok(());
+    }
+    let changed = changed_tables()?;
+    let constraints = concerned(&changed, &effects)?;
+    if constraints.is_empty() {
+        return Ok(());
+    }
+    own_work(|| {
+        for constraint in constraints {
+            follow(constraint, &changed, &effects)?;
+        }
+        Ok(())
+    })
+}
+
+/// `sql_drop`
+#[pg_extern(
+    name = "_follow_drop",
+    sql = r#"
+CREATE FUNCTION advisor._follow_drop() RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+pub fn follow_drop(call: pg_sys::FunctionCallInfo) -> Result<()> {
+    if ddl_event::effects(call).is_none() {
+        return Err(not_an_event());
+    }
+    if OWN_WORK.get() {
+        return Ok(());
+    }
+    own_work(|| {
+        if any_constraint() {
+            forget_members_dropped()?;
+        }
+        forget_constraints_dropped()
+    })
+}
+
+fn not_an_event() -> pgrx::pg_sys::panic::ErrorReport {
+    refusal(
+        PgSqlErrorCode::ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED,
+        "not called by event trigger manager".to_owned(),
+    )
+}
+
+/// Whether any trigger of ours is there.
+pub fn any_constraint() -> bool {
+    let function = tables::advisor_function(c"check_global_unique");
+    function != Oid::INVALID && tables::function_is_used(function)
+}
+
+/// The tables that the statement made or altered; all with a trigger of ours where a schema was renamed.
+fn changed_tables() -> Result<Vec<Oid>> {
+    let sql = "SELECT DISTINCT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
+               WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+               UNION
+               SELECT t.tgrelid FROM pg_catalog.pg_event_trigger_ddl_commands() e
+                 JOIN pg_catalog.pg_class c ON c.relnamespace = e.objid
+                 JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
+                   AND t.tgfoid = 'advisor.check_global_unique()'::pg_catalog.regprocedure
+               WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.command_tag = 'ALTER SCHEMA'";
+    Ok(query::rows(sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect())
+}
+
+/// The constraints that cover one of the tables, or covered it.
+fn concerned(changed: &[Oid], effects: &[Effect]) -> Result<Vec<Constraint>> {
+    let mut from: Vec<String> = changed.iter().map(|oid| oid.to_u32().to_string()).collect();
+    for effect in effects {
+        if let Effect::Left(parent) = effect {
+            from.push(parent.to_u32().to_string());
+        }
+    }
+    if from.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "WITH RECURSIVE up(relation) AS (
+           SELECT pg_catalog.unnest('{{{}}}'::pg_catalog.oid[])
+           UNION
+           SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.relation
+         )
+         SELECT DISTINCT t.tgrelid FROM up JOIN pg_catalog.pg_trigger t ON t.tgrelid = up.relation
+         WHERE t.tgfoid = 'advisor.check_global_unique()'::pg_catalog.regprocedure",
+        from.join(",")
+    );
+    let carriers: Vec<Oid> = query::rows(&sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect();
+    if carriers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut constraints = inventory::constraints(Sees::Latest)?;
+    constraints.retain(|c| carriers.contains(&c.root));
+    Ok(constraints)
+}
+
+fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Result<()> {
+    // Members may have come or gone: no backend may go on with its list.
+    tables::forget_cached(constraint.root);
+    let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    let joined = effects.iter().any(|e| matches!(e, Effect::Created | Effect::Joined));
+    if joined {
+        take_in(&constraint, &members, changed)?;
+    }
+    let mut doubtful = false;
+    for effect in effects {
+        match effect {
+            Effect::Left(parent) => let_go(&constraint, &members, changed, *parent)?,
+            Effect::Enabled(name) | Effect::Disabled(name) => {
+                let touched = members.iter().filter(|m| {
+                    let trigger = m.trigger.as_ref();
+                    trigger.is_some_and(|t| name.as_ref().is_none_or(|n| *n == t.name))
+                        && is_below(m, &members, changed)
+                });
+                for member in touched {
+                    doubtful = true;
+                    if let (Effect::Enabled(_), Some(trigger)) = (effect, &member.trigger)
+                        && trigger.enabled == "O"
+                    {
+                        as_extension_owner(|| membership::make_always(member, &trigger.name))?;
+                    }
+                }
+            }
+            Effect::Created | Effect::Joined => {}
+        }
+    }
+    if constraint.registered {
+        let validated = constraint.is_validated();
+        if (doubtful && validated) || !constraint.registry_is_current() {
+            constraint.register(validated && !doubtful)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the statement was about this member; partitions follow their parent.
+fn is_below(member: &Member, members: &[Member], changed: &[Oid]) -> bool {
+    changed.contains(&member.oid)
+        || member.is_partition && members.iter().any(|m| !m.holds_rows() && changed.contains(&m.oid))
+}
+
+/// New members get trigger and index, and must not bring duplicates.
+fn take_in(constraint: &Constraint, members: &[Member], changed: &[Oid]) -> Result<()> {
+    let new: Vec<&Member> = members.iter().filter(|m| m.is_new && m.oid != constraint.root).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    for member in &new {
+        membership::refuse_unfit(member, &constraint.name)?;
+    }
+    // Writers that have checked are done; those that have not will see the newcomer.
+    gate_exclusive(constraint.id());
+    let mut made = Vec::new();
+    for member in &new {
+        let unique = !constraint.is_deferrable && constraint.is_validated();
+        let index = as_extension_owner(|| membership::ensure_index(constraint, member, unique))?;
+        made.extend(index.map(|index| (member.oid, index)));
+        // Rows that this transaction wrote before are looked at as well.
+        if member.trigger.is_none() && (member.holds_rows() || changed.contains(&member.oid)) {
+            as_extension_owner(|| membership::make_trigger(constraint, member))?;
+        }
+        if let Some(trigger) = member.trigger.as_ref().filter(|t| t.enabled != "A") {
+            as_extension_owner(|| membership::make_always(member, &trigger.name))?;
+        }
+    }
+    if !made.is_empty() {
+        let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+        for (member, index) in made {
+            let trigger = members.iter().find(|m| m.oid == member).and_then(|m| m.trigger.as_ref());
+            if let Some(trigger) = trigger {
+                tables::index_goes_with_trigger(index, trigger.oid);
+            }
+        }
+    }
+    if constraint.is_validated() {
+        for member in new.iter().filter(|m| m.holds_rows() && m.bytes > 0) {
+            duplicates::refuse_in_newcomer(constraint, member)?;
+        }
+    }
+    Ok(())
+}
+
+/// A table that no longer inherits from a member loses the trigger, and all below it, unless another way leads up.
+fn let_go(constraint: &Constraint, members: &[Member], changed: &[Oid], parent: Oid) -> Result<()> {
+    if !members.iter().any(|m| m.oid == parent) {
+        return Ok(());
+    }
+    for table in changed {
+        for former in inventory::members(*table, &constraint.token, Sees::Latest)? {
+            let still = members.iter().any(|m| m.oid == former.oid);
+            let Some(trigger) = former.trigger.as_ref().filter(|t| !still && !t.is_clone) else { continue };
+            as_extension_owner(|| {
+                query::define(&format!("DROP TRIGGER {} ON {}", quote_identifier(&trigger.name), former.relation))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// What the constraints need is done whoever alters the tables. Our statements name everything with its schema.
+pub fn as_extension_owner<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    let owner = inventory::extension_owner()?;
+    identity::acting_as(owner, work)
+}
+
+/// After DROP: backends read again which members there are.
+fn forget_members_dropped() -> Result<()> {
+    let sql =
+        "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_type IN ('table', 'foreign table')";
+    if !query::rows(sql, Sees::Latest, 1)?.is_empty() {
+        for constraint in inventory::constraints(Sees::Latest)? {
+            tables::forget_cached(constraint.root);
+        }
+    }
+    Ok(())
+}
+
+/// Rows of the registry end with their table, or when a key column took the trigger along. A trigger that was dropped by
+/// name is a fault, which the registry remembers.
+fn forget_constraints_dropped() -> Result<()> {
+    if tables::advisor_function(c"check_global_unique") == Oid::INVALID {
+        return Ok(());
+    }
+    let sql = "SELECT r.token, r.relation FROM advisor.global_constraint_registry r
+               WHERE EXISTS (
+                 SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d
+                 WHERE d.object_type = 'table' AND d.object_identity = r.relation
+                    OR d.object_type = 'trigger' AND NOT d.original AND d.address_names[3] = r.constraint_name
+                       AND pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) = r.relation
+               )";
+    let gone = query::rows(sql, Sees::Latest, 0)?;
+    if gone.is_empty() {
+        return Ok(());
+    }
+    as_extension_owner(|| {
+        for row in &gone {
+            query::run(&format!(
+                "DELETE FROM advisor.global_constraint_registry WHERE token = {} AND relation = {}",
+                quote_literal(&row.text(0)),
+                quote_literal(&row.text(1))
+            ))?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,23 @@
+-- The tables of a tree by OID, the order in which PostgreSQL locks them; `joined`: the transactions that made the links above.
+WITH RECURSIVE tree(relation, joined) AS (
+  SELECT '/*root*/'::pg_catalog.oid, ''::pg_catalog.text
+  UNION
+  SELECT i.inhrelid, tree.joined || ' ' || i.xmin::pg_catalog.text
+  FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.relation AND NOT i.inhdetachpending
+)
+SELECT c.oid, n.nspname, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind, c.relpersistence,
+  pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relowner,
+  EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid AND NOT i.inhdetachpending),
+  t.oid, t.tgname, t.tgenabled, con.conname, t.tgparentid <> 0,
+  pg_catalog.string_agg(tree.joined, ' '),
+  pg_catalog.pg_relation_size(c.oid), c.relnamespace, c.relispartition
+FROM tree
+  JOIN pg_catalog.pg_class c ON c.oid = tree.relation
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
+    AND t.tgfoid = 'advisor.check_global_unique()'::pg_catalog.regprocedure
+    AND t.tgargs = pg_catalog.decode(pg_catalog.encode('/*token*/', 'hex') || '00', 'hex')
+  LEFT JOIN pg_catalog.pg_constraint con ON con.oid = t.tgconstraint
+GROUP BY c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relowner, t.oid, t.tgname, t.tgenabled, con.conname,
+  t.tgparentid, c.relnamespace, c.relispartition
+ORDER BY c.oid

@@ -1,0 +1,76 @@
+//! How a table becomes a member of a constraint, and stays one.
+
+use citus_planner::identifier::quote_identifier;
+use pgrx::prelude::*;
+
+use super::inventory::{Constraint, Member};
+use crate::error::{Result, notice, refusal, refusal_with};
+use crate::pg::index_shape;
+use crate::pg::query;
+use crate::pg::tables;
+
+/// Building an index on a table of this size is announced.
+const LONG_WORK: i64 = 64 * 1024 * 1024;
+
+/// Refuses a table that no constraint across tables can cover.
+pub fn refuse_unfit(member: &Member, constraint_name: &str) -> Result<()> {
+    let why = match (member.kind.as_str(), member.persistence.as_str()) {
+        ("f", _) => "Foreign tables cannot have constraint triggers, and their rows are out of this server's hands.",
+        (_, "t") => "Other sessions cannot see the rows of a temporary table.",
+        _ => return Ok(()),
+    };
+    let kind = if member.kind == "f" { "foreign table" } else { "temporary table" };
+    Err(refusal_with(
+        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+        format!("{kind} \"{}\" cannot be covered by the global unique constraint \"{constraint_name}\"", member.table),
+        Some(why.to_owned()),
+        None,
+    ))
+}
+
+/// Gives a member an index that serves, unless it has one. Returns the new index.
+pub fn ensure_index(constraint: &Constraint, member: &Member, unique: bool) -> Result<Option<pg_sys::Oid>> {
+    if !member.holds_rows() || member.serving_index(&constraint.columns).is_ok() {
+        return Ok(None);
+    }
+    let name = tables::free_relation_name(&member.table, &constraint.columns.join("_"), "idx", member.schema_oid);
+    if member.bytes >= LONG_WORK {
+        notice(format!("building index \"{name}\" on {}, {} MB", member.relation, member.bytes / (1024 * 1024)));
+    }
+    query::define(&format!(
+        "CREATE {}INDEX {} ON {} ({})",
+        if unique { "UNIQUE " } else { "" },
+        quote_identifier(&name),
+        member.relation,
+        constraint.column_list()
+    ))?;
+    let columns = member.column_numbers(&constraint.columns).unwrap_or_default();
+    let made = index_shape::of_table(member.oid).into_iter().filter(|shape| {
+        shape.key.len() == columns.len() && shape.key.iter().zip(&columns).all(|(k, c)| k.column == *c)
+    });
+    // The newest has the highest OID, wrap-around aside; a mistake costs only who drops the index.
+    Ok(made.map(|shape| shape.index).max_by_key(|index| index.to_u32()))
+}
+
+/// Makes the trigger on a table, and on all partitions where it is partitioned; it fires whatever the session's role.
+pub fn make_trigger(constraint: &Constraint, member: &Member) -> Result<()> {
+    query::define(&constraint.trigger_statement(&member.relation, &constraint.name))?;
+    make_always(member, &constraint.name)
+}
+
+/// Makes a trigger fire whatever the session's role; on partitions too.
+pub fn make_always(member: &Member, trigger: &str) -> Result<()> {
+    let only = if member.kind == "p" { "" } else { "ONLY " };
+    query::define(&format!("ALTER TABLE {only}{} ENABLE ALWAYS TRIGGER {}", member.relation, quote_identifier(trigger)))
+}
+
+/// 42501 where the caller does not own a table.
+pub fn require_owned(members: &[Member]) -> Result<()> {
+    match members.iter().find(|m| !m.owned) {
+        Some(member) => Err(refusal(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("must be owner of table {}", member.table),
+        )),
+        None => Ok(()),
+    }
+}

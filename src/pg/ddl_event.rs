@@ -1,0 +1,97 @@
+//! What an event trigger is told.
+
+use std::ffi::{CStr, c_char};
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::{AlterTableType as Action, Oid};
+
+use super::encoding::from_server;
+
+/// What a statement does that concerns a tree of tables.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// A table came into being, or a schema with tables.
+    Created,
+    /// A table was attached or made to inherit.
+    Joined,
+    /// The event's table no longer inherits from this one.
+    Left(Oid),
+    /// Triggers were enabled; of this name, or all.
+    Enabled(Option<String>),
+    /// Triggers were disabled, or enabled for replicas only.
+    Disabled(Option<String>),
+}
+
+/// What a statement does; `None` where the call is not of an event trigger.
+pub fn effects(call: pg_sys::FunctionCallInfo) -> Option<Vec<Effect>> {
+    // SAFETY: the call's context is NULL or a node; of that kind, it is the event's data. A statement's tree lives as long
+    // as the statement; names in it are NULL or C strings.
+    unsafe {
+        let context = (*call).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
+            return None;
+        }
+        let statement = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
+        if statement.is_null() {
+            return Some(Vec::new());
+        }
+        if (*statement).type_ != pg_sys::NodeTag::T_AlterTableStmt {
+            let creates = matches!(
+                (*statement).type_,
+                pg_sys::NodeTag::T_CreateStmt
+                    | pg_sys::NodeTag::T_CreateForeignTableStmt
+                    | pg_sys::NodeTag::T_CreateSchemaStmt
+                    | pg_sys::NodeTag::T_ImportForeignSchemaStmt
+            );
+            return Some(if creates { vec![Effect::Created] } else { Vec::new() });
+        }
+        let actions = (*statement.cast::<pg_sys::AlterTableStmt>()).cmds;
+        let mut effects = Vec::new();
+        for at in 0..if actions.is_null() { 0 } else { (*actions).length } {
+            let action = (*(*actions).elements.add(at as usize)).ptr_value.cast::<pg_sys::AlterTableCmd>();
+            effects.extend(effect(&*action));
+        }
+        Some(effects)
+    }
+}
+
+/// # Safety
+/// `action` is part of the tree of a running statement.
+unsafe fn effect(action: &pg_sys::AlterTableCmd) -> Option<Effect> {
+    Some(match action.subtype {
+        Action::AT_AddInherit | Action::AT_AttachPartition => Effect::Joined,
+        // SAFETY: the definition of this action is the parent's name.
+        Action::AT_DropInherit => Effect::Left(unsafe { named(action.def.cast()) }),
+        // SAFETY: names of an action are NULL or C strings.
+        Action::AT_EnableTrig | Action::AT_EnableAlwaysTrig => Effect::Enabled(Some(unsafe { text(action.name) })),
+        Action::AT_EnableTrigAll | Action::AT_EnableTrigUser => Effect::Enabled(None),
+        Action::AT_DisableTrig | Action::AT_EnableReplicaTrig => {
+            // SAFETY: as above.
+            Effect::Disabled(Some(unsafe { text(action.name) }))
+        }
+        Action::AT_DisableTrigAll | Action::AT_DisableTrigUser => Effect::Disabled(None),
+        _ => return None,
+    })
+}
+
+/// # Safety
+/// `name` is NULL or a C string.
+unsafe fn text(name: *const c_char) -> String {
+    // SAFETY: as promised.
+    if name.is_null() { String::new() } else { from_server(unsafe { CStr::from_ptr(name) }.to_bytes()) }
+}
+
+/// # Safety
+/// `range` is the name of a table in a statement's tree.
+unsafe fn named(range: *const pg_sys::RangeVar) -> Oid {
+    // SAFETY: as promised; a missing table is not an error.
+    unsafe {
+        pg_sys::RangeVarGetRelidExtended(
+            range,
+            pg_sys::NoLock as i32,
+            pg_sys::RVROption::RVR_MISSING_OK,
+            None,
+            std::ptr::null_mut(),
+        )
+    }
+}

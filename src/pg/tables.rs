@@ -1,0 +1,153 @@
+//! Tables as the server's caches have them: locks, indexes, dependencies.
+
+use std::ffi::{CStr, CString};
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::Oid;
+
+use super::encoding::{from_server, to_server};
+
+/// pg_depend, its index on what is referenced, and the numbers of that index' columns in the table.
+const DEPEND: Oid = Oid::from_u32(2608);
+const DEPEND_REFERENCE_INDEX: Oid = Oid::from_u32(2674);
+const REFERENCED_CLASS: i16 = 4;
+const REFERENCED_OBJECT: i16 = 5;
+
+/// Locks a table to the end of the transaction; false where it is gone.
+pub fn lock(table: Oid, mode: u32) -> bool {
+    // SAFETY: takes a lock on an OID, whether or not something has it; then asks whether something does.
+    unsafe {
+        pg_sys::LockRelationOid(table, mode as i32);
+        if exists(table) {
+            return true;
+        }
+        pg_sys::UnlockRelationOid(table, mode as i32);
+        false
+    }
+}
+
+fn exists(table: Oid) -> bool {
+    // SAFETY: a look-up in a cache.
+    unsafe {
+        pg_sys::SearchSysCacheExists(
+            pg_sys::SysCacheIdentifier::RELOID as i32,
+            table.into(),
+            pg_sys::Datum::null(),
+            pg_sys::Datum::null(),
+            pg_sys::Datum::null(),
+        )
+    }
+}
+
+/// Has all backends read again what they know of a table.
+pub fn forget_cached(table: Oid) {
+    // SAFETY: the entry is looked up under the same caches that the call reads.
+    unsafe {
+        if exists(table) {
+            pg_sys::CacheInvalidateRelcacheByRelid(table);
+        }
+    }
+}
+
+/// The name of a schema's relation that is still free: `table_columns_label`, cut and numbered as PostgreSQL does.
+pub fn free_relation_name(table: &str, columns: &str, label: &str, schema: Oid) -> String {
+    let (table, columns, label) = (c_string(table), c_string(columns), c_string(label));
+    // SAFETY: the strings are terminated; the result is palloc'd.
+    unsafe {
+        let name = pg_sys::ChooseRelationName(table.as_ptr(), columns.as_ptr(), label.as_ptr(), schema, false);
+        from_server(CStr::from_ptr(name).to_bytes())
+    }
+}
+
+/// `table_columns_label`, cut as PostgreSQL cuts names that it makes.
+pub fn made_name(table: &str, columns: &str, label: &str) -> String {
+    let (table, columns, label) = (c_string(table), c_string(columns), c_string(label));
+    // SAFETY: as above.
+    unsafe {
+        let name = pg_sys::makeObjectName(table.as_ptr(), columns.as_ptr(), label.as_ptr());
+        from_server(CStr::from_ptr(name).to_bytes())
+    }
+}
+
+fn c_string(text: &str) -> CString {
+    CString::new(to_server(text)).unwrap_or_default()
+}
+
+/// Makes an index go when the trigger goes.
+pub fn index_goes_with_trigger(index: Oid, trigger: Oid) {
+    let index = pg_sys::ObjectAddress { classId: pg_sys::RelationRelationId, objectId: index, objectSubId: 0 };
+    let trigger = pg_sys::ObjectAddress { classId: pg_sys::TriggerRelationId, objectId: trigger, objectSubId: 0 };
+    // SAFETY: both exist, as this transaction made them or holds locks on their table.
+    unsafe { pg_sys::recordDependencyOn(&index, &trigger, pg_sys::DependencyType::DEPENDENCY_AUTO) };
+}
+
+/// Whether anything depends on a function: one look into an index.
+pub fn function_is_used(function: Oid) -> bool {
+    // SAFETY: reads pg_depend through its index on what is referenced; keys, scan and relation are local and closed. An
+    // error on the way ends the transaction, which releases what is open.
+    unsafe {
+        let depend = pg_sys::table_open(DEPEND, pg_sys::AccessShareLock as i32);
+        let mut keys = [pg_sys::ScanKeyData::default(); 2];
+        let equal = pg_sys::BTEqualStrategyNumber as u16;
+        let procedure = pg_sys::Oid::from(pg_sys::F_OIDEQ);
+        let class: pg_sys::Datum = pg_sys::ProcedureRelationId.into();
+        pg_sys::ScanKeyInit(&mut keys[0], REFERENCED_CLASS, equal, procedure, class);
+        pg_sys::ScanKeyInit(&mut keys[1], REFERENCED_OBJECT, equal, procedure, function.into());
+        let index = DEPEND_REFERENCE_INDEX;
+        let scan = pg_sys::systable_beginscan(depend, index, true, std::ptr::null_mut(), 2, keys.as_mut_ptr());
+        let mut used = false;
+        loop {
+            let tuple = pg_sys::systable_getnext(scan);
+            if tuple.is_null() {
+                break;
+            }
+            // classid is the first column.
+            if *pg_sys::GETSTRUCT(tuple).cast::<Oid>() == pg_sys::TriggerRelationId {
+                used = true;
+                break;
+            }
+        }
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(depend, pg_sys::AccessShareLock as i32);
+        used
+    }
+}
+
+/// The OID of a function of schema `advisor` that takes no arguments.
+pub fn advisor_function(name: &CStr) -> Oid {
+    // SAFETY: look-ups by terminated names; the vector of no types is palloc'd.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"advisor".as_ptr(), true);
+        if schema == Oid::INVALID {
+            return Oid::INVALID;
+        }
+        pg_sys::GetSysCacheOid(
+            pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32,
+            pg_sys::Anum_pg_proc_oid as i16,
+            pg_sys::Datum::from(name.as_ptr()),
+            pg_sys::Datum::from(pg_sys::buildoidvector(std::ptr::null(), 0)),
+            schema.into(),
+            pg_sys::Datum::null(),
+        )
+    }
+}
+
+/// Whether this transaction, or a part of it that was not rolled back, is the one of that number.
+pub fn is_current_transaction(transaction: u32) -> bool {
+    // SAFETY: reads the state of the transaction.
+    unsafe { pg_sys::TransactionIdIsCurrentTransactionId(pg_sys::TransactionId::from(transaction)) }
+}
+
+/// `system identifier/database`: what a dump does not take along.
+pub fn this_database() -> String {
+    // SAFETY: reads variables of the backend.
+    unsafe { format!("{}/{}", pg_sys::GetSystemIdentifier(), pg_sys::MyDatabaseId.to_u32()) }
+}
+
+/// 64 random bits.
+pub fn random_bits() -> u64 {
+    let mut bytes = [0_u8; 8];
+    // SAFETY: fills eight bytes.
+    unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) };
+    u64::from_ne_bytes(bytes)
+}
