@@ -97,7 +97,7 @@ pub fn run(torture: &mut Torture) -> Outcome<()> {
                 holder.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM m")?;
                 std::thread::sleep(Duration::from_millis(150));
                 holder.batch_execute("COMMIT")?;
-                vacuum.batch_execute("VACUUM m")?;
+                vacuum.batch_execute("VACUUM (TRUNCATE false) m")?;
                 std::thread::sleep(Duration::from_millis(100));
             }
             Ok(())
