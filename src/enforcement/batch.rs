@@ -11,6 +11,7 @@ use std::rc::Rc;
 use pgrx::check_for_interrupts;
 use pgrx::pg_sys::{Datum, Oid};
 
+use super::claims;
 use super::key_lock::{self, KeyLock};
 use super::members::{Binding, Constraint};
 use super::unique::{self, Checked, judge, visit};
@@ -188,7 +189,7 @@ fn check(mut batch: Batch) -> Checked {
             sort(&mut batch);
             // One of several equal keys is looked up; they all have met each other.
             let (mut suspects, unique) = set_doubles_apart(&batch);
-            let locks = lock_or_mark(&batch, &unique, suspects.len());
+            let mut locks: Option<Option<Vec<KeyLock>>> = None;
             loop {
                 let constraint = Rc::clone(&batch.constraint);
                 if constraint.is_stale() {
@@ -198,11 +199,15 @@ fn check(mut batch: Batch) -> Checked {
                     .iter()
                     .map(|&table| batch.constraint.position(table).map_or(u32::MAX, |place| place as u32))
                     .collect();
+                // Claim, then lock (or mark), then look.
+                claim(&batch, &places);
+                locks.get_or_insert_with(|| lock_or_mark(&batch, &unique, suspects.len()));
                 if let Some(met) = meet(&batch, &unique, &places) {
                     suspects.extend(met);
                     break;
                 }
             }
+            let locks = locks.flatten();
             // In the order in which the rows came: the error is for the first.
             suspects.sort_unstable_by_key(|(entry, _)| entry.place);
             for (entry, position) in suspects {
@@ -216,6 +221,25 @@ fn check(mut batch: Batch) -> Checked {
             Ok(())
         })
     })
+}
+
+/// Sees to it that every row's own table has a claim on its key. The entries are sorted.
+fn claim(batch: &Batch, places: &[u32]) {
+    let constraint = &batch.constraint;
+    if !claims::has_prefix(constraint) {
+        return;
+    }
+    let mut of_home: Vec<Vec<u64>> = vec![Vec::new(); constraint.members.len()];
+    for entry in &batch.entries {
+        let Some(prefixes) = of_home.get_mut(places[entry.home as usize] as usize) else { continue };
+        // One of each smallest range will do.
+        if prefixes.last().is_none_or(|last| !claims::is_same_range(*last, entry.prefix)) {
+            prefixes.push(entry.prefix);
+        }
+    }
+    for (home, prefixes) in of_home.into_iter().enumerate().filter(|(_, prefixes)| !prefixes.is_empty()) {
+        claims::cover(constraint, home, prefixes.into_iter()).unwrap_or_else(|error| std::panic::panic_any(error));
+    }
 }
 
 fn sort(batch: &mut Batch) {

@@ -4,6 +4,7 @@ use citus_planner::identifier::{quote_identifier, quote_identifiers, quote_liter
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
+use super::claims;
 use super::duplicates::{self, Occasion};
 use super::inventory::{self, Constraint, Member};
 use super::key_lock::gate_exclusive;
@@ -109,6 +110,7 @@ fn drop_constraint(
                 query::define(&format!("DROP TRIGGER {} ON {}", quote_identifier(&trigger.name), member.relation))?;
             }
         }
+        claims::forget(constraint.id())?;
         constraint.unregister()
     })?;
     tables::forget_cached(constraint.root);
@@ -237,8 +239,9 @@ fn install(constraint: &mut Constraint, members: Vec<Member>, wish: &Wish) -> Re
             tables::index_goes_with_trigger(index, trigger);
         }
     }
+    gate_exclusive(constraint.id());
+    claims::renew(constraint.id(), &constraint.root_columns(), None)?;
     if !wish.not_valid {
-        gate_exclusive(constraint.id());
         duplicates::refuse_in_tree(constraint, &members, Occasion::Create)?;
     }
     constraint.register(!wish.not_valid)?;

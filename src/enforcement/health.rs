@@ -4,6 +4,7 @@ use citus_planner::identifier::quote_literal;
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
+use super::claims;
 use super::definition::{self, lock_tree};
 use super::inventory::{self, Constraint, Member};
 use super::key_lock::gate_exclusive;
@@ -163,7 +164,8 @@ fn of_relation(constraints: Vec<Constraint>, relation: Oid) -> Result<Vec<Constr
 /// What was done for one constraint.
 fn repair(constraint: Constraint) -> Result<Vec<String>> {
     let mut actions = Vec::new();
-    if !is_ill(&constraint, &inventory::members(constraint.root, &constraint.token, Sees::Latest)?) {
+    let is_healthy = !is_ill(&constraint, &inventory::members(constraint.root, &constraint.token, Sees::Latest)?);
+    if is_healthy && !claims::are_missing(constraint.id(), &constraint.root_columns()) {
         return Ok(actions);
     }
     let mut constraint = constraint;
@@ -211,6 +213,13 @@ fn repair(constraint: Constraint) -> Result<Vec<String>> {
         members.iter().find(|m| m.oid == constraint.root).and_then(|m| m.trigger.as_ref()).map(|t| t.oid)
     };
     constraint.trigger = root_trigger(&inventory::members(constraint.root, &constraint.token, Sees::Latest)?);
+    if claims::are_missing(constraint.id(), &constraint.root_columns()) {
+        claims::renew(constraint.id(), &constraint.root_columns(), None)?;
+        actions.push("recorded which keys each table may hold".to_owned());
+    }
+    if is_healthy {
+        return Ok(actions);
+    }
     constraint.register(!unchecked)?;
     tables::forget_cached(constraint.root);
     if unchecked {

@@ -67,6 +67,11 @@ impl Constraint {
         ConstraintId { root: self.root, token: u64::from_str_radix(&self.token, 16).unwrap_or_default() }
     }
 
+    /// Its columns' numbers in the root.
+    pub fn root_columns(&self) -> Vec<i16> {
+        self.columns.iter().filter_map(|column| index_shape::column_number(self.root, column)).collect()
+    }
+
     /// What `validated_for` holds where the rows of this very trigger are known to be unique.
     pub fn validity(&self) -> Option<String> {
         self.trigger.map(|trigger| format!("{}/{}", tables::this_database(), trigger.to_u32()))

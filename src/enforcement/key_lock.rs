@@ -26,7 +26,7 @@ pub struct ConstraintId {
 
 impl ConstraintId {
     /// 64 well-mixed bits of this constraint.
-    fn mixed(self) -> u64 {
+    pub fn mixed(self) -> u64 {
         mix(self.token ^ mix(u64::from(self.root.to_u32())))
     }
 }

@@ -8,10 +8,10 @@ use citus_planner::identifier::{quote_identifier, quote_literal};
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
-use super::duplicates;
 use super::inventory::{self, Constraint, Member};
 use super::key_lock::gate_exclusive;
 use super::membership;
+use super::{claims, duplicates};
 use crate::error::{Result, refusal};
 use crate::pg::ddl_event::{self, Effect};
 use crate::pg::query::{self, Sees};
@@ -156,6 +156,10 @@ fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Re
                         && is_below(m, &members, changed)
                 });
                 for member in touched {
+                    if !doubtful {
+                        // Rows may come in, or have come in, without a claim.
+                        claims::forget(constraint.id())?;
+                    }
                     doubtful = true;
                     if let (Effect::Enabled(_), Some(trigger)) = (effect, &member.trigger)
                         && trigger.enabled == "O"
@@ -220,7 +224,8 @@ fn take_in(constraint: &Constraint, members: &[Member], changed: &[Oid]) -> Resu
             duplicates::refuse_in_newcomer(constraint, member)?;
         }
     }
-    Ok(())
+    let new: Vec<Oid> = new.iter().map(|member| member.oid).collect();
+    claims::renew(constraint.id(), &constraint.root_columns(), Some(&new))
 }
 
 /// A table that no longer inherits from a member loses the trigger, and all below it, unless another way leads up.

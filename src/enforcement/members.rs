@@ -12,6 +12,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Oid};
 use pgrx::{PgSqlErrorCode, check_for_interrupts};
 
+use super::claims::{self, Claimed};
 use super::key_lock::ConstraintId;
 use super::serving_index;
 use crate::pg::btree::IndexFile;
@@ -30,6 +31,8 @@ pub struct Constraint {
     pub members: Vec<Member>,
     /// The trigger's function.
     pub function: Oid,
+    /// See `claims::candidates`.
+    pub visited_always: RefCell<Option<Rc<[usize]>>>,
     /// The key's columns in the root: numbers, which survive a renaming.
     root_columns: Vec<i16>,
     stale: Cell<bool>,
@@ -38,6 +41,7 @@ pub struct Constraint {
 /// A table that can hold rows of the constraint.
 pub struct Member {
     pub table: Oid,
+    pub claimed: Claimed,
     columns: Vec<i16>,
     serving: RefCell<Option<Rc<Serving>>>,
     fresh: Cell<bool>,
@@ -79,7 +83,7 @@ impl Constraint {
 
     /// The same constraint as it is now.
     pub fn reloaded(&self) -> Rc<Constraint> {
-        load(self.id, self.function, &self.root_columns)
+        of(self.id, self.function, &self.root_columns)
     }
 }
 
@@ -155,6 +159,7 @@ thread_local! {
 /// Called by PostgreSQL for every relation that has changed, at any moment: only flags are set.
 fn changed(relation: Option<Oid>) {
     CHANGES.set(CHANGES.get() + 1);
+    claims::changed(relation);
     WATCHED.with(|watched| {
         // Borrowed mutably only around plain map operations, during which nothing can change.
         let Ok(watched) = watched.try_borrow() else { return };
@@ -203,7 +208,7 @@ pub fn binding(call: &Call) -> Rc<Binding> {
         .iter()
         .map(|&number| column::name(table, number).and_then(|name| column::number(id.root, &name)))
         .collect();
-    let constraint = load(id, call.trigger_function(), &root_columns.unwrap_or_else(|| not_ours(call)));
+    let constraint = of(id, call.trigger_function(), &root_columns.unwrap_or_else(|| not_ours(call)));
     let Some(home) = constraint.position(table) else { not_ours(call) };
     let binding = Rc::new(Binding { constraint, home, columns });
     KNOWN.with(|known| known.borrow_mut().bindings.insert(place, Rc::clone(&binding)));
@@ -252,7 +257,8 @@ pub fn root_of(table: Oid, function: Oid, token: u64) -> Oid {
     roots.into_iter().min_by_key(|root| root.to_u32()).unwrap_or(table)
 }
 
-fn load(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constraint> {
+/// A constraint by its identity. `root_columns`: its columns in the root.
+pub fn of(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constraint> {
     invalidation::listen(changed);
     let known = KNOWN.with(|known| known.borrow().constraints.iter().find(|known| known.id == id).cloned());
     if let Some(constraint) = known
@@ -263,6 +269,7 @@ fn load(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constraint>
     let constraint = loop {
         let changes = CHANGES.get();
         let (constraint, inner) = read(id, function, root_columns);
+        claims::load(&constraint).unwrap_or_else(|error| std::panic::panic_any(error));
         if CHANGES.get() == changes {
             let constraint = Rc::new(constraint);
             watch(&constraint, &inner);
@@ -307,7 +314,13 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
         let columns: Option<Vec<i16>> = names.iter().map(|name| column::number(table, name.as_deref()?)).collect();
         match (column::relation_kind(table), columns) {
             (pg_sys::RELKIND_RELATION, Some(columns)) => {
-                members.push(Member { table, columns, serving: RefCell::new(None), fresh: Cell::new(false) });
+                members.push(Member {
+                    table,
+                    claimed: Claimed::default(),
+                    columns,
+                    serving: RefCell::new(None),
+                    fresh: Cell::new(false),
+                });
             }
             _ => inner.push(table),
         }
@@ -320,7 +333,18 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
     }
     members.sort_unstable_by_key(|member| member.table.to_u32());
     let root_columns = root_columns.to_vec();
-    (Constraint { id, key, members, function, root_columns, stale: Cell::new(false) }, inner)
+    (
+        Constraint {
+            id,
+            key,
+            members,
+            function,
+            visited_always: RefCell::new(None),
+            root_columns,
+            stale: Cell::new(false),
+        },
+        inner,
+    )
 }
 
 fn watch(constraint: &Rc<Constraint>, inner: &[Oid]) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | What happens for each row? | `triggers`, then `batch` or straight `unique` |
 //! | Is this key there twice? | `unique` |
+//! | Which members need no visit? | `claims` |
 //! | Which locks has a constraint? | `key_lock` |
 //! | Which tables does a row's check visit? | `members` |
 //! | What does the error say? | `violation` |
@@ -16,6 +17,7 @@
 //! | Which index of a member serves? | `serving_index` |
 
 mod batch;
+mod claims;
 mod definition;
 mod duplicates;
 pub mod health;

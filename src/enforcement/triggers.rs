@@ -8,7 +8,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 
 use super::members::{self, Binding};
 use super::unique::{Checked, check_row};
-use super::{batch, key_lock};
+use super::{batch, claims, key_lock};
 use crate::pg::column::relation_beside;
 use crate::pg::key::MOST_COLUMNS;
 use crate::pg::row_trigger::{Call, is_portal_running, queue_statement_trigger};
@@ -19,6 +19,7 @@ static END_OF_TRANSACTION: Listener = Listener {
     ended: || {
         next_generation();
         batch::forget_all();
+        claims::forget_own();
     },
     before_subtransaction_commit: |subtransaction: SubTransaction| {
         if batch::is_due(subtransaction) { batch::flush() } else { Ok(()) }
@@ -27,6 +28,7 @@ static END_OF_TRANSACTION: Listener = Listener {
         next_generation();
         batch::forget_subtransaction(subtransaction);
         key_lock::forget_subtransaction(subtransaction);
+        claims::forget_subtransaction(subtransaction);
     },
 };
 

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use pgrx::pg_sys::{Datum, Oid};
 
+use super::claims;
 use super::key_lock::{self, KeyLock};
 use super::members::{Binding, Constraint, Member, Serving};
 use super::violation::duplicate_key;
@@ -26,17 +27,27 @@ pub fn check_row(binding: &Binding, key: &[Datum]) -> Checked {
         let table = binding.constraint.members[binding.home].table;
         key_lock::gate_shared(binding.constraint.id);
         let mut constraint = Rc::clone(&binding.constraint);
-        let lock = lock_or_mark(&constraint, key);
+        let mut lock = None;
         let met = loop {
             if constraint.is_stale() {
                 constraint = constraint.reloaded();
             }
+            // Claim, then lock (or mark), then look.
+            claim(&constraint, table, key);
+            lock = lock.or_else(|| lock_or_mark(&constraint, key));
             if let Some(met) = is_met(&constraint, table, key) {
                 break met;
             }
         };
         if met { judge(&constraint, table, key, lock) } else { Ok(()) }
     })
+}
+
+/// Sees to it that the row's own table has a claim on the key.
+fn claim(constraint: &Constraint, table: Oid, key: &[Datum]) {
+    if let (Some(prefix), Some(home)) = (claims::prefix(constraint, key), constraint.position(table)) {
+        claims::cover(constraint, home, [prefix].into_iter()).unwrap_or_else(|error| std::panic::panic_any(error));
+    }
 }
 
 /// Takes the key's lock; or marks the transaction as one that goes without, and returns `None`.
@@ -51,7 +62,20 @@ pub fn lock_or_mark(constraint: &Constraint, key: &[Datum]) -> Option<KeyLock> {
 
 /// Whether any member has an entry of the key but for the one row of `table` itself. `None`: the tree has changed.
 fn is_met(constraint: &Constraint, table: Oid, key: &[Datum]) -> Option<bool> {
-    for member in &constraint.members {
+    let may_hold = claims::prefix(constraint, key).and_then(|prefix| claims::candidates(constraint, prefix));
+    match may_hold {
+        Some(may_hold) => any_is_met(constraint, may_hold.iter().map(|&place| &constraint.members[place]), table, key),
+        None => any_is_met(constraint, constraint.members.iter(), table, key),
+    }
+}
+
+fn any_is_met<'a>(
+    constraint: &Constraint,
+    members: impl Iterator<Item = &'a Member>,
+    table: Oid,
+    key: &[Datum],
+) -> Option<bool> {
+    for member in members {
         let least = if member.table == table {
             // The own table is locked already. Its own index speaks for it, if it is unique.
             match member.serving(&constraint.key) {

@@ -16,7 +16,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Buffer, Datum, Oid};
 use pgrx::{PgSqlErrorCode, check_for_interrupts};
 
-use super::key::{KeyType, MOST_COLUMNS, Shortcut};
+use super::key::{KeyColumn, KeyType, MOST_COLUMNS, Shortcut};
 
 const BLOCK_SIZE: usize = pg_sys::BLCKSZ as usize;
 const PAGE_HEADER: usize = 24;
@@ -271,6 +271,55 @@ impl IndexFile {
         }
     }
 
+    /// Calls `each` for every entry of a key, dead ones but for those marked so left in.
+    pub fn each_equal(&self, compare: impl Fn(&Tuple) -> Ordering, mut each: impl FnMut(&Tuple)) {
+        let Some(mut page) = self.descend(&compare) else { return };
+        let mut offset = page.lower_bound(self, page.first(), &compare);
+        loop {
+            while offset <= page.last() {
+                let tuple = page.tuple(self, offset);
+                if !page.is_dead(offset) {
+                    if compare(&tuple).is_ne() {
+                        page.release();
+                        return;
+                    }
+                    each(&tuple);
+                }
+                offset += 1;
+            }
+            match self.next(page) {
+                Some(right) => page = right,
+                None => return,
+            }
+            offset = page.first();
+        }
+    }
+
+    /// The least and the greatest prefix of the first column's values; `None` where there is none but NULLs. Every entry
+    /// counts, dead ones too.
+    pub fn ends(&self, column: &KeyColumn) -> Option<(u64, u64)> {
+        let mut ends: Option<(u64, u64)> = None;
+        let mut page = self.descend(&|_: &Tuple| Ordering::Less)?;
+        loop {
+            check_for_interrupts!();
+            for offset in page.first()..=page.last() {
+                // Only the first value of the first page that has one, and the last of every page, can be an end.
+                if ends.is_some() && offset < page.last() {
+                    continue;
+                }
+                if let Some(prefix) = page.tuple(self, offset).prefix(column) {
+                    ends = Some(
+                        ends.map_or((prefix, prefix), |(least, greatest)| (least.min(prefix), greatest.max(prefix))),
+                    );
+                }
+            }
+            match self.next(page) {
+                Some(right) => page = right,
+                None => return ends,
+            }
+        }
+    }
+
     /// Walks keys and index alongside each other, leaping over whatever the other has nothing of, and calls
     /// `met(position, row versions)` for each entry of a key; several times for one key, but in sequence.
     pub fn meet<K: SortedKeys>(&self, keys: &K, mut met: impl FnMut(usize, usize)) {
@@ -478,6 +527,22 @@ impl Tuple<'_> {
         let plain = self.info() & HAS_NULLS == 0 && self.columns() > 0;
         // SAFETY: the header has eight bytes, and the first value follows where there is no bitmap of NULLs.
         plain.then(|| unsafe { self.start.add(8) })
+    }
+
+    /// The second column, an OID, behind a first one of eight bytes.
+    pub fn second_oid(&self) -> Oid {
+        // SAFETY: the header has eight bytes, the first column too; the index of claims has no NULLs.
+        Oid::from(unsafe { self.start.add(16).cast::<u32>().read() })
+    }
+
+    /// The prefix of the first column's value, if it is not NULL.
+    fn prefix(&self, column: &KeyColumn) -> Option<u64> {
+        if self.is_null(0) || self.columns() == 0 {
+            return None;
+        }
+        // SAFETY: the tuple has the column, and it is not NULL.
+        let value = unsafe { pg_sys::nocache_index_getattr(self.start as *mut _, 1, self.index.descriptor) };
+        Some(column.prefix(&column.plain(value)).0)
     }
 
     /// How an integer compares to the first column.

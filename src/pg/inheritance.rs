@@ -43,6 +43,7 @@ pub fn parents(child: Oid) -> Vec<Oid> {
 
 /// A trigger of a table.
 pub struct Trigger {
+    pub oid: Oid,
     pub name: CString,
     /// Its first argument.
     pub argument: Vec<u8>,
@@ -64,6 +65,7 @@ pub fn triggers(relation: Oid, function: Oid) -> Vec<Trigger> {
                 pg_sys::heap_getattr(tuple, pg_sys::Anum_pg_trigger_tgargs as i32, descriptor, &mut is_null);
             let arguments: *mut pg_sys::varlena = pg_sys::pg_detoast_datum(arguments.cast_mut_ptr());
             found.push(Trigger {
+                oid: form.oid,
                 name: CStr::from_ptr(form.tgname.data.as_ptr()).to_owned(),
                 argument: CStr::from_ptr(pgrx::vardata_any(arguments)).to_bytes().to_vec(),
             });

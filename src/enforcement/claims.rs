@@ -1,0 +1,411 @@
+//! Which members cannot hold a key, so that a row's check need not visit them.
+//!
+//! A claim says: "rows of this member may have keys of this range". A writer makes sure that the member it writes has a
+//! claim that covers the row's key, committed or its own, before it looks; and it looks at the claims before it looks at
+//! members. It is "insert, then look" one level up, and safe for the same reason: of two writers of a key, the later look
+//! at the claims finds the other's claim, committed or in progress, and so that writer's row (`docs/enforcement.md`,
+//! "Claims").
+//!
+//! Claims are never updated, and deleted only behind the shut gate. Only their index is read: an entry, dead or alive, is
+//! one visit more. A member is left out only if its mark says that every row it had when the mark was made is covered,
+//! and the mark names the member's present trigger; the table is unlogged, so marks and claims vanish together in a
+//! crash. Losing them costs time, never a duplicate.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::rc::Rc;
+
+use pgrx::pg_sys::Oid;
+
+use super::inventory::extension_owner;
+use super::key_lock::ConstraintId;
+use super::members::{self, Constraint, Member, parse_token};
+use crate::error::Result;
+use crate::pg::btree::{IndexFile, Tuple};
+use crate::pg::column::relation_beside;
+use crate::pg::identity::acting_as;
+use crate::pg::inheritance;
+use crate::pg::key::Shortcut;
+use crate::pg::lock::{Mode, lock_relation};
+use crate::pg::query::{self, Sees};
+use crate::pg::tables::{advisor_function, forget_cached};
+use crate::pg::transaction::{self, SubTransaction};
+
+/// A range of keys: all whose prefixes are the same without their lowest `level` bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Range {
+    level: u32,
+    slot: u64,
+}
+
+/// The sizes of ranges, in bits of the prefix; the last covers everything.
+const LEVELS: [u32; 7] = [16, 24, 32, 40, 48, 56, 64];
+
+/// A member has at most this many claims of one size; then the next size is taken, so that there are never many.
+const OF_ONE_LEVEL: usize = 16;
+
+impl Range {
+    fn around(prefix: u64, level: u32) -> Self {
+        Range { level, slot: prefix.checked_shr(level).unwrap_or(0) }
+    }
+
+    fn covers(self, prefix: u64) -> bool {
+        self == Range::around(prefix, self.level)
+    }
+
+    fn is_everything(self) -> bool {
+        self.level >= 64
+    }
+
+    /// Where the range stands in the index of claims. Ranges that share a place cost a visit.
+    fn place(self, id: ConstraintId) -> i64 {
+        let bits = id.mixed() ^ u64::from(self.level).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        (bits ^ self.slot.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)) as i64
+    }
+}
+
+/// What a backend knows of a member's claims.
+#[derive(Default)]
+pub struct Claimed {
+    /// Every row that was there when this was last made sure of is covered.
+    complete: Cell<bool>,
+    /// Committed claims.
+    committed: RefCell<Vec<Range>>,
+}
+
+impl Claimed {
+    fn covers(&self, prefix: u64) -> bool {
+        self.committed.borrow().iter().any(|range| range.covers(prefix))
+    }
+
+    fn covers_everything(&self) -> bool {
+        self.committed.borrow().iter().any(|range| range.is_everything())
+    }
+}
+
+/// A claim of the running transaction, which nobody else may rely on yet.
+struct Own {
+    id: ConstraintId,
+    member: Oid,
+    range: Range,
+    made_in: SubTransaction,
+}
+
+thread_local! {
+    static OWN: RefCell<Vec<Own>> = const { RefCell::new(Vec::new()) };
+    static INDEX: RefCell<Option<(Oid, Oid, Rc<IndexFile>)>> = const { RefCell::new(None) };
+}
+
+/// A subtransaction was rolled back, its claims with it.
+pub fn forget_subtransaction(aborted: SubTransaction) {
+    OWN.with_borrow_mut(|own| own.retain(|claim| claim.made_in < aborted));
+}
+
+/// The transaction is over: what it has claimed is in the table now, or nowhere.
+pub fn forget_own() {
+    OWN.with_borrow_mut(Vec::clear);
+}
+
+/// Called by PostgreSQL's invalidations: the index of claims may lie elsewhere now.
+pub fn changed(relation: Option<Oid>) {
+    INDEX.with(|index| {
+        let Ok(mut index) = index.try_borrow_mut() else { return };
+        let is_it = index.as_ref().is_some_and(|(table, oid, _)| relation.is_none_or(|r| r == *table || r == *oid));
+        if is_it {
+            *index = None;
+        }
+    });
+}
+
+/// Whether keys of the constraint have a prefix that equal keys share and that sorts as they do.
+pub fn has_prefix(constraint: &Constraint) -> bool {
+    constraint.key.columns.first().is_some_and(|column| column.shortcut != Shortcut::None)
+}
+
+/// Whether every claim that covers one of these prefixes covers the other.
+pub fn is_same_range(one: u64, other: u64) -> bool {
+    Range::around(one, LEVELS[0]) == Range::around(other, LEVELS[0])
+}
+
+/// The prefix of a key, where the constraint works with claims.
+pub fn prefix(constraint: &Constraint, key: &[pgrx::pg_sys::Datum]) -> Option<u64> {
+    has_prefix(constraint).then(|| constraint.key.columns[0].prefix(&key[0]).0)
+}
+
+/// Reads the marks and claims of all members; called when a constraint is read.
+pub fn load(constraint: &Constraint) -> Result<()> {
+    if !has_prefix(constraint) || relation_beside(constraint.function, c"global_key_claims").is_none() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT c.member, c.level, c.slot, c.trigger FROM advisor.global_key_claims c
+         WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8",
+        constraint.id.mixed() as i64
+    );
+    let rows = acting_as(extension_owner()?, || query::rows(&sql, Sees::Latest, 0))?;
+    for row in rows {
+        let Some(place) = constraint.position(row.oid(0)) else { continue };
+        let member = &constraint.members[place];
+        match row.optional(3) {
+            Some(_) => {
+                let trigger = row.oid(3);
+                member.claimed.complete.set(trigger_of(constraint, member) == Some(trigger));
+            }
+            None if is_made_here(constraint.id, member.table, range_of(&row)) => {}
+            None => member.claimed.committed.borrow_mut().push(range_of(&row)),
+        }
+    }
+    Ok(())
+}
+
+fn range_of(row: &query::Row) -> Range {
+    Range { level: row.number(1), slot: row.number::<i64>(2) as u64 }
+}
+
+/// The OID of the constraint's trigger on a member.
+fn trigger_of(constraint: &Constraint, member: &Member) -> Option<Oid> {
+    inheritance::triggers(member.table, constraint.function)
+        .into_iter()
+        .find(|trigger| parse_token(&trigger.argument) == Some(constraint.id.token))
+        .map(|trigger| trigger.oid)
+}
+
+/// Makes sure that rows of `home` with this prefix are covered by a claim that is committed, or the running
+/// transaction's own. Comes after the row, and before the key's lock and any look.
+pub fn cover(constraint: &Constraint, home: usize, prefixes: impl Iterator<Item = u64>) -> Result<()> {
+    let member = &constraint.members[home];
+    if !member.claimed.complete.get() {
+        // Visited in any case.
+        return Ok(());
+    }
+    let is_covered = |prefix: u64| member.claimed.covers(prefix) || is_own(constraint.id, member.table, prefix);
+    let mut open: Vec<u64> = Vec::new();
+    for prefix in prefixes {
+        if !open.last().is_some_and(|last| is_same_range(*last, prefix)) && !is_covered(prefix) {
+            open.push(prefix);
+        }
+    }
+    if open.is_empty() {
+        return Ok(());
+    }
+    reread(constraint, member)?;
+    open.retain(|prefix| !is_covered(*prefix));
+    if open.is_empty() {
+        return Ok(());
+    }
+    insert(constraint, member, &ranges_for(constraint, member, &open))
+}
+
+fn is_own(id: ConstraintId, member: Oid, prefix: u64) -> bool {
+    OWN.with_borrow(|own| {
+        own.iter().any(|claim| claim.member == member && claim.id == id && claim.range.covers(prefix))
+    })
+}
+
+/// Whether the running transaction has made the claim, so that it is not committed though a snapshot shows it.
+fn is_made_here(id: ConstraintId, member: Oid, range: Range) -> bool {
+    OWN.with_borrow(|own| own.iter().any(|claim| claim.member == member && claim.id == id && claim.range == range))
+}
+
+/// Others may have committed claims meanwhile.
+fn reread(constraint: &Constraint, member: &Member) -> Result<()> {
+    let sql = format!(
+        "SELECT c.member, c.level, c.slot FROM advisor.global_key_claims c
+         WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8
+           AND c.member OPERATOR(pg_catalog.=) '{}'::pg_catalog.oid AND c.trigger IS NULL",
+        constraint.id.mixed() as i64,
+        member.table.to_u32()
+    );
+    let rows = acting_as(extension_owner()?, || query::rows(&sql, Sees::Latest, 0))?;
+    let ranges = rows.iter().map(range_of);
+    let committed = ranges.filter(|range| !is_made_here(constraint.id, member.table, *range)).collect();
+    *member.claimed.committed.borrow_mut() = committed;
+    *constraint.visited_always.borrow_mut() = None;
+    Ok(())
+}
+
+/// Few ranges that cover all of `open`: of the smallest size of which the member has not too many yet.
+fn ranges_for(constraint: &Constraint, member: &Member, open: &[u64]) -> Vec<Range> {
+    for level in LEVELS {
+        let of_level = member.claimed.committed.borrow().iter().filter(|range| range.level == level).count()
+            + OWN.with_borrow(|own| {
+                let mine = own.iter().filter(|claim| claim.member == member.table && claim.id == constraint.id);
+                mine.filter(|claim| claim.range.level == level).count()
+            });
+        let mut ranges: Vec<Range> = open.iter().map(|prefix| Range::around(*prefix, level)).collect();
+        ranges.sort_unstable_by_key(|range| range.slot);
+        ranges.dedup();
+        if ranges.len() + of_level <= OF_ONE_LEVEL {
+            return ranges;
+        }
+    }
+    vec![Range::around(0, 64)]
+}
+
+fn insert(constraint: &Constraint, member: &Member, ranges: &[Range]) -> Result<()> {
+    let mut sql = String::from("INSERT INTO advisor.global_key_claims (place, member, of, level, slot) VALUES ");
+    values(&mut sql, constraint.id, member.table, ranges);
+    acting_as(extension_owner()?, || query::run(&sql))?;
+    let made_in = transaction::subtransaction();
+    OWN.with_borrow_mut(|own| {
+        let claims = ranges.iter().map(|&range| Own { id: constraint.id, member: member.table, range, made_in });
+        own.extend(claims);
+    });
+    Ok(())
+}
+
+fn values(sql: &mut String, id: ConstraintId, member: Oid, ranges: &[Range]) {
+    for (number, range) in ranges.iter().enumerate() {
+        let comma = if number == 0 { "" } else { ", " };
+        let (place, member) = (range.place(id), member.to_u32());
+        let (of, level, slot) = (id.mixed() as i64, range.level, range.slot as i64);
+        // Writing to a string does not fail.
+        let _ = write!(sql, "{comma}('{place}', '{member}', '{of}', {level}, '{slot}')");
+    }
+}
+
+/// Which members may hold a key of this prefix, in no order, some perhaps twice. Comes after [`cover`] and the key's lock.
+/// `None`: all.
+pub fn candidates(constraint: &Constraint, prefix: u64) -> Option<Vec<usize>> {
+    let always = visited_always(constraint);
+    // Reading the claims costs about as much as visiting some members does.
+    if constraint.members.len() - always.len() < LEVELS.len() {
+        return None;
+    }
+    let index = index(constraint)?;
+    let mut may_hold = always.to_vec();
+    for level in LEVELS {
+        let place = Range::around(prefix, level).place(constraint.id);
+        index.each_equal(
+            |tuple: &Tuple| tuple.compare_integer(place, Shortcut::Int64),
+            |tuple| may_hold.extend(constraint.position(tuple.second_oid())),
+        );
+    }
+    Some(may_hold)
+}
+
+/// The members of which the claims say nothing, or that they may hold everything.
+fn visited_always(constraint: &Constraint) -> Rc<[usize]> {
+    let mut known = constraint.visited_always.borrow_mut();
+    let list = known.get_or_insert_with(|| {
+        let members = constraint.members.iter().enumerate();
+        let always = members.filter(|(_, m)| !m.claimed.complete.get() || m.claimed.covers_everything());
+        always.map(|(position, _)| position).collect()
+    });
+    Rc::clone(list)
+}
+
+/// The index of claims; the table is locked to the end of the transaction, so that the index stays where it is.
+fn index(constraint: &Constraint) -> Option<Rc<IndexFile>> {
+    let known = || INDEX.with_borrow(|index| index.clone());
+    if let Some((table, ..)) = known() {
+        lock_relation(table, Mode::AccessShare);
+        if let Some((_, _, file)) = known() {
+            return Some(file);
+        }
+    }
+    let table = relation_beside(constraint.function, c"global_key_claims")?;
+    lock_relation(table, Mode::AccessShare);
+    let oid = relation_beside(constraint.function, c"global_key_claims_by_place")?;
+    let file = Rc::new(IndexFile::open(oid, 2)?);
+    INDEX.with_borrow_mut(|index| *index = Some((table, oid, Rc::clone(&file))));
+    Some(file)
+}
+
+/// Claims what members hold, and marks them as covered. The gate is shut, so that nobody writes; the constraint was read
+/// behind it. Backends learn of it by an invalidation of the root.
+pub fn rebuild(constraint: &Constraint, only: impl Fn(&Member) -> bool) -> Result<()> {
+    if !has_prefix(constraint) {
+        return Ok(());
+    }
+    for member in constraint.members.iter().filter(|member| only(member)) {
+        pgrx::check_for_interrupts!();
+        lock_relation(member.table, Mode::AccessShare);
+        let (Some(serving), Some(trigger)) = (member.serving(&constraint.key), trigger_of(constraint, member)) else {
+            continue;
+        };
+        let of = constraint.id.mixed() as i64;
+        let table = member.table.to_u32();
+        let mut sql = format!(
+            "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{of}'::pg_catalog.int8
+               AND c.member OPERATOR(pg_catalog.=) '{table}'::pg_catalog.oid;
+             INSERT INTO advisor.global_key_claims (place, member, of, level, slot, trigger)
+             VALUES (0, '{table}', '{of}', 0, 0, '{}')",
+            trigger.to_u32()
+        );
+        if let Some((least, greatest)) = serving.file.ends(&constraint.key.columns[0]) {
+            sql.push_str(";\nINSERT INTO advisor.global_key_claims (place, member, of, level, slot) VALUES ");
+            values(&mut sql, constraint.id, member.table, &ranges_between(least, greatest));
+        }
+        acting_as(extension_owner()?, || query::run(&sql))?;
+    }
+    forget_cached(constraint.id.root);
+    Ok(())
+}
+
+/// [`rebuild`] for a constraint that was just changed. `root_columns`: its columns in the root; `only`: these members.
+pub fn renew(id: ConstraintId, root_columns: &[i16], only: Option<&[Oid]>) -> Result<()> {
+    let constraint = members::of(id, advisor_function(c"check_global_unique"), root_columns);
+    rebuild(&constraint, |member| only.is_none_or(|only| only.contains(&member.table)))
+}
+
+/// Whether some member has to be visited for every key because nothing is known of its rows: after a crash, a restore.
+pub fn are_missing(id: ConstraintId, root_columns: &[i16]) -> bool {
+    let constraint = members::of(id, advisor_function(c"check_global_unique"), root_columns);
+    has_prefix(&constraint) && constraint.members.iter().any(|member| !member.claimed.complete.get())
+}
+
+/// Trusts no claims of a constraint any more: rows may have come in beside the trigger. The gate is shut.
+pub fn forget(id: ConstraintId) -> Result<()> {
+    let sql = format!(
+        "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8",
+        id.mixed() as i64
+    );
+    acting_as(extension_owner()?, || query::run(&sql))?;
+    forget_cached(id.root);
+    Ok(())
+}
+
+/// At most [`OF_ONE_LEVEL`] ranges that cover everything from `least` to `greatest`.
+fn ranges_between(least: u64, greatest: u64) -> Vec<Range> {
+    for level in LEVELS {
+        let (first, last) = (Range::around(least, level).slot, Range::around(greatest, level).slot);
+        if last - first < OF_ONE_LEVEL as u64 {
+            return (first..=last).map(|slot| Range { level, slot }).collect();
+        }
+    }
+    vec![Range::around(0, 64)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_between_cover_both_ends_and_are_few() {
+        for (least, greatest) in
+            [(0, 0), (0, u64::MAX), (1 << 63, (1 << 63) + 5_000_000), (65_535, 65_536), (7, 1 << 40)]
+        {
+            let ranges = ranges_between(least, greatest);
+            assert!(ranges.len() <= OF_ONE_LEVEL);
+            for prefix in [least, greatest, least + (greatest - least) / 2, least + (greatest - least) / 3] {
+                assert!(ranges.iter().any(|range| range.covers(prefix)), "{prefix} of {least}..{greatest}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_level_covers_everything() {
+        let range = Range::around(12, 64);
+        assert!(range.is_everything() && range.covers(0) && range.covers(u64::MAX));
+    }
+
+    #[test]
+    fn a_range_has_another_place_for_another_constraint() {
+        let one = ConstraintId { root: Oid::from(16_384), token: 7 };
+        let other = ConstraintId { root: Oid::from(16_385), token: 7 };
+        let range = Range::around(99, 16);
+        assert_ne!(range.place(one), range.place(other));
+        assert_ne!(range.place(one), Range::around(99, 24).place(one));
+    }
+}
