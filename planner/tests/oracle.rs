@@ -63,16 +63,7 @@ fn blocks_exactly_what_citus_refuses() {
         };
         compare(name, &json(&cases.join(name).join("verdict.json")), &codes, &found, &mut outcome);
     }
-    let sections = [
-        ("false alarm", &outcome.false_alarms),
-        ("miss", &outcome.misses),
-        ("other code", &outcome.other_codes),
-        ("other message", &outcome.other_messages),
-        ("left to check_data", &outcome.from_rows),
-    ];
-    for (title, lines) in sections {
-        lines.iter().for_each(|line| println!("{title}: {line}"));
-    }
+    outcome.print();
     println!("{} cases, {}", names.len(), outcome.summary());
     assert!(!names.is_empty(), "no model in {} belongs to a case", models.display());
     assert!(outcome.false_alarms.is_empty() && outcome.misses.is_empty(), "the advisor and Citus disagree");

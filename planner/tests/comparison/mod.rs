@@ -88,6 +88,20 @@ impl Outcome {
         ratio(self.equal_messages, self.hits - self.followers)
     }
 
+    /// Every difference, a line each.
+    pub fn print(&self) {
+        let sections = [
+            ("false alarm", &self.false_alarms),
+            ("miss", &self.misses),
+            ("other code", &self.other_codes),
+            ("other message", &self.other_messages),
+            ("left to check_data", &self.from_rows),
+        ];
+        for (title, lines) in sections {
+            lines.iter().for_each(|line| println!("{title}: {line}"));
+        }
+    }
+
     pub fn summary(&self) -> String {
         format!(
             "{} tables and {} objects compared: precision {:.3}, recall {:.3}, {} of {} messages equal ({:.1} %), {} left to \

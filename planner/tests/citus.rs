@@ -1,0 +1,59 @@
+//! Compares what the advisor said of random schemas with what a live Citus answered: `CITUS_CASES` is a directory of
+//! cases that `pgrx-tests/citus/live.py` wrote, in the form of `../shared/oracle` with `rows.json` beside each verdict.
+
+mod comparison;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use comparison::{Outcome, Row, codes, compare};
+use serde_json::Value;
+
+fn json(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn row(value: &Value) -> Row {
+    let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    Row {
+        name: text("name"),
+        effect: text("effect"),
+        relation: text("relation"),
+        object_type: text("object_type"),
+        object_name: text("object_name"),
+        message: text("message"),
+    }
+}
+
+#[test]
+fn says_what_a_live_citus_says() {
+    let Ok(cases) = env::var("CITUS_CASES").map(PathBuf::from) else {
+        println!("skipped: CITUS_CASES names no directory of cases");
+        return;
+    };
+    // How rejections are called; without it only whether they are rejections is compared.
+    let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/oracle");
+    let names = env::var("ORACLE").map_or(oracle, PathBuf::from).join("codes.json");
+    let codes = if names.exists() { codes(&json(&names)) } else { Vec::new() };
+    let mut folders: Vec<PathBuf> = fs::read_dir(&cases).unwrap().map(|e| e.unwrap().path()).collect();
+    folders.retain(|f| f.join("verdict.json").exists());
+    folders.sort();
+    let mut outcome = Outcome::default();
+    let mut rules: BTreeMap<String, usize> = BTreeMap::new();
+    for folder in &folders {
+        let rows: Vec<Row> = json(&folder.join("rows.json")).as_array().unwrap().iter().map(row).collect();
+        for row in rows.iter().filter(|r| r.effect == "blocked") {
+            *rules.entry(row.name.clone()).or_default() += 1;
+        }
+        let name = folder.file_name().unwrap().to_string_lossy();
+        compare(&name, &json(&folder.join("verdict.json")), &codes, &rows, &mut outcome);
+    }
+    outcome.print();
+    let rules: Vec<String> = rules.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    println!("rules that blocked: {}", rules.join(", "));
+    println!("{} cases, {}", folders.len(), outcome.summary());
+    assert!(outcome.false_alarms.is_empty() && outcome.misses.is_empty(), "the advisor and Citus disagree");
+    assert!(outcome.other_codes.is_empty(), "blocked for another reason than Citus gives");
+}
