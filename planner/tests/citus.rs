@@ -7,6 +7,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use citus_planner::assignment::Assignment;
+use citus_planner::graph::Graph;
+use citus_planner::layout::Layout;
+use citus_planner::rules::judge;
+use citus_planner::schema::Schema;
 use comparison::{Outcome, Row, codes, compare};
 use serde_json::Value;
 
@@ -27,6 +32,22 @@ fn row(value: &Value) -> Row {
     }
 }
 
+/// With `CITUS_REPLAY` the planner as it is here judges the models again, in the place of the extension that was asked.
+fn replay(folder: &Path, verdict: &Value, asked: Vec<Row>) -> Vec<Row> {
+    if env::var_os("CITUS_REPLAY").is_none() {
+        return asked;
+    }
+    let schema: Schema = serde_json::from_value(json(&folder.join("model.json"))).unwrap();
+    let graph = Graph::new(&schema);
+    let mut assignment = Assignment::from_json(&json(&folder.join("assignment.json")), "assignment").unwrap();
+    let from_rows = |table: &String| verdict["refused for rows"].as_array().is_some_and(|t| t.iter().any(|t| t == table));
+    assignment.0.retain(|table, _| !from_rows(table));
+    let layout = Layout::from_assignment(&graph, &assignment, &["public".to_owned()], "assignment").unwrap();
+    let mut rows: Vec<Row> = judge(&layout).iter().map(Row::from).collect();
+    rows.extend(asked.into_iter().filter(|r| from_rows(&r.relation) && ["table", "column"].contains(&r.object_type.as_str())));
+    rows
+}
+
 #[test]
 fn says_what_a_live_citus_says() {
     let Ok(cases) = env::var("CITUS_CASES").map(PathBuf::from) else {
@@ -40,15 +61,17 @@ fn says_what_a_live_citus_says() {
     let mut folders: Vec<PathBuf> = fs::read_dir(&cases).unwrap().map(|e| e.unwrap().path()).collect();
     folders.retain(|f| f.join("verdict.json").exists());
     folders.sort();
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { rows_were_read: true, ..Outcome::default() };
     let mut rules: BTreeMap<String, usize> = BTreeMap::new();
     for folder in &folders {
+        let verdict = json(&folder.join("verdict.json"));
         let rows: Vec<Row> = json(&folder.join("rows.json")).as_array().unwrap().iter().map(row).collect();
+        let rows = replay(folder, &verdict, rows);
         for row in rows.iter().filter(|r| r.effect == "blocked") {
             *rules.entry(row.name.clone()).or_default() += 1;
         }
         let name = folder.file_name().unwrap().to_string_lossy();
-        compare(&name, &json(&folder.join("verdict.json")), &codes, &rows, &mut outcome);
+        compare(&name, &verdict, &codes, &rows, &mut outcome);
     }
     outcome.print();
     let rules: Vec<String> = rules.iter().map(|(name, count)| format!("{name} {count}")).collect();

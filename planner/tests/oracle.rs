@@ -24,15 +24,7 @@ fn rows(schema: &Schema, assignment: &Value) -> Result<Vec<Row>, Error> {
     let graph = Graph::new(schema);
     let assignment = Assignment::from_json(assignment, "assignment")?;
     let layout = Layout::from_assignment(&graph, &assignment, &["public".to_owned()], "assignment")?;
-    let findings = judge(&layout).into_iter().map(|f| Row {
-        name: f.name.to_owned(),
-        effect: f.effect.as_str().to_owned(),
-        relation: f.relation.to_string(),
-        object_type: f.object_type.as_str().to_owned(),
-        object_name: f.object_name,
-        message: f.message,
-    });
-    Ok(findings.collect())
+    Ok(judge(&layout).iter().map(Row::from).collect())
 }
 
 #[test]

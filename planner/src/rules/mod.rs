@@ -55,6 +55,7 @@ register! {
     "CA115" not_owner,
     "CA116" many_partitions_locks,
     "CA117" shard_like_name,
+    "CA118" typed_table_conversion,
     "CA201" distcol_missing,
     "CA202" distcol_system,
     "CA203" distcol_no_hash_opclass,
