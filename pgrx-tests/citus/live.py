@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -223,6 +224,78 @@ def drop(server, database):
         server.psql("postgres", "DROP DATABASE IF EXISTS %s WITH (FORCE);" % database, port=port, check=False)
 
 
+class Shrinker:
+    """Takes away what a difference does not need."""
+
+    def __init__(self, server, folder, attempts):
+        self.server, self.folder, self.attempts = server, folder, attempts
+
+    def differs(self, case):
+        """The case as far as PostgreSQL takes it, if the answers still differ."""
+        if self.attempts <= 0:
+            return None
+        self.attempts -= 1
+        trial = os.path.join(self.folder, "trial")
+        shutil.rmtree(trial, ignore_errors=True)
+        try:
+            taken = case.ask(self.server, os.path.join(trial, "case"))
+        except (RuntimeError, Unanswered, subprocess.SubprocessError):
+            return None
+        if not differences(trial):
+            return None
+        shutil.rmtree(os.path.join(self.folder, "case"), ignore_errors=True)
+        shutil.move(os.path.join(trial, "case"), self.folder)
+        return taken
+
+    def shrink(self, case):
+        case = self.differs(case)
+        if case is None:
+            return None
+        size = max(1, len(case.statements) // 2)
+        while size:
+            end = len(case.statements)
+            while end > 0 and self.attempts > 0:
+                rest = case.statements[:max(0, end - size)] + case.statements[end:]
+                smaller = self.differs(Case(rest, case.assignment))
+                end = min(end - size, len(smaller.statements) if smaller else end)
+                case = smaller or case
+            size //= 2
+        for table in list(case.assignment):
+            rest = {t: e for t, e in case.assignment.items() if t != table}
+            case = self.differs(Case(case.statements, rest)) or case
+        return case
+
+
+def differences(cases):
+    """What planner/tests/citus.rs finds in a folder of cases."""
+    out = subprocess.run(["cargo", "test", "-q", "-p", "citus_planner", "--test", "citus", "--", "--nocapture"], text=True,
+                         capture_output=True, env={**os.environ, "CITUS_CASES": cases, "RUST_BACKTRACE": "0"}).stdout
+    return [line for line in out.splitlines() if line.startswith(DIFFERENT)]
+
+
+DIFFERENT = ("false alarm: ", "miss: ", "other code: ")
+
+
+def shrink_all(server, log, out, attempts=80, most=3):
+    with open(log) as file:
+        found = [re.match(r"[a-z ]+: seed-(\d+): ", line) for line in file if line.startswith(DIFFERENT)]
+    seeds = sorted({int(f[1]) for f in found if f})
+    for seed in seeds[:most]:
+        folder = os.path.join(out, "seed-%06d" % seed)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        case = Shrinker(server, folder, attempts).shrink(Case(*generate.generate(seed)))
+        if case is None:
+            print("seed %d: asked again, there was no difference" % seed)
+            continue
+        print("%s/case/schema.sql" % folder)
+        print("".join("    %s;\n" % s for s in case.statements) + "    -- %s" % json.dumps(case.assignment))
+        for line in differences(folder):
+            print("    -- " + line)
+    if len(seeds) > most:
+        print("not made smaller: seeds %s" % ", ".join(map(str, seeds[most:])))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--socket", required=True)
@@ -232,8 +305,12 @@ def main():
     parser.add_argument("--objects", type=int, default=1000, help="go on until so many tables and objects were asked about")
     parser.add_argument("--seed", type=int, default=1, help="of the first case")
     parser.add_argument("--cases", type=int, default=10**9, help="no more cases than these")
+    parser.add_argument("--shrink", metavar="LOG", help="ask nothing new: make the cases smaller that LOG says differ")
     options = parser.parse_args()
     server = Server(options.socket, options.port, options.bindir)
+    if options.shrink:
+        shrink_all(server, options.shrink, options.out)
+        return 0
     asked, seed, trouble, left_out, started = 0, options.seed, 0, 0, time.time()
     while asked < options.objects and seed < options.seed + options.cases:
         folder = os.path.join(options.out, "seed-%06d" % seed)
