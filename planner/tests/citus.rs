@@ -40,11 +40,14 @@ fn replay(folder: &Path, verdict: &Value, asked: Vec<Row>) -> Vec<Row> {
     let schema: Schema = serde_json::from_value(json(&folder.join("model.json"))).unwrap();
     let graph = Graph::new(&schema);
     let mut assignment = Assignment::from_json(&json(&folder.join("assignment.json")), "assignment").unwrap();
-    let from_rows = |table: &String| verdict["refused for rows"].as_array().is_some_and(|t| t.iter().any(|t| t == table));
+    let from_rows =
+        |table: &String| verdict["refused for rows"].as_array().is_some_and(|t| t.iter().any(|t| t == table));
     assignment.0.retain(|table, _| !from_rows(table));
     let layout = Layout::from_assignment(&graph, &assignment, &["public".to_owned()], "assignment").unwrap();
     let mut rows: Vec<Row> = judge(&layout).iter().map(Row::from).collect();
-    rows.extend(asked.into_iter().filter(|r| from_rows(&r.relation) && ["table", "column"].contains(&r.object_type.as_str())));
+    rows.extend(
+        asked.into_iter().filter(|r| from_rows(&r.relation) && ["table", "column"].contains(&r.object_type.as_str())),
+    );
     rows
 }
 

@@ -125,6 +125,7 @@ register! {
     "CA707" table_tablespace,
     "CA708" cluster_on,
     "CA709" statistics_expression,
+    "CA710" matview_conversion,
     "CA901" distcol_poor_choice,
     "CA902" missing_fk_index,
     "CA903" no_primary_key,
