@@ -36,6 +36,9 @@ FORMS = [(re.compile(p.replace("{R}", RELATION).replace("{N}", NAME), re.S), kin
 KINDS = {"PRIMARY KEY": "primary key", "UNIQUE": "unique", "EXCLUDE": "exclusion", "FOREIGN KEY": "foreign key", "CHECK": "check"}
 
 
+COLUMNS = "name, level, effect, relation, object_type, object_name, message"
+
+
 class Unanswered(Exception):
     """The question cannot be put."""
 
@@ -138,15 +141,16 @@ class Case:
             case.assignment = {t: e for t, e in case.assignment.items() if t in there}
             model = server.psql("live_plain", "SELECT advisor.schema_model();")[0]
             rows = case.advisor(server, case.assignment)
-            verdict = case.citus(server, rows)
+            verdict, cluster = case.citus(server, rows)
             rows = case.without_refused_for_rows(server, rows, verdict)
         finally:
             for database in databases:
                 drop(server, database)
         with open(os.path.join(folder, "schema.sql"), "w") as file:
             file.write("".join(s + ";\n" for s in case.statements))
-        with open(os.path.join(folder, "model.json"), "w") as file:
-            file.write(model)
+        for name, text in (("model", model), ("cluster", cluster)):
+            with open(os.path.join(folder, name + ".json"), "w") as file:
+                file.write(text)
         for name, value in (("assignment", case.assignment), ("verdict", verdict), ("rows", rows)):
             with open(os.path.join(folder, name + ".json"), "w") as file:
                 json.dump(value, file, indent=1)
@@ -157,10 +161,9 @@ class Case:
 
     def advisor(self, server, assignment):
         argument = literal(json.dumps(assignment)) + "::jsonb"
-        columns = "name, level, effect, relation, object_type, object_name, message"
-        query = "SELECT coalesce(json_agg(r), '[]') FROM (SELECT %s, NULL::bigint AS rows FROM advisor.check_distribution(%s)" % (columns, argument)
+        query = "SELECT coalesce(json_agg(r), '[]') FROM (SELECT %s, NULL::bigint AS rows FROM advisor.check_distribution(%s)" % (COLUMNS, argument)
         if self.has_rows():
-            query += " UNION ALL SELECT %s, rows FROM advisor.check_data(%s)" % (columns, argument)
+            query += " UNION ALL SELECT %s, rows FROM advisor.check_data(%s)" % (COLUMNS, argument)
         return json.loads(server.psql("live_plain", query + ") AS r;")[0])
 
     def without_refused_for_rows(self, server, rows, verdict):
@@ -179,12 +182,13 @@ class Case:
     def citus(self, server, rows):
         for port in range(3):
             server.psql("postgres", "CREATE DATABASE live_case TEMPLATE with_citus;", port=port)
-        pre, post = server.dump("live_plain", "pre-data"), list(statements_of(server.dump("live_plain", "post-data")))
-        # What exists before a table is distributed follows it to the workers, and not by itself.
-        _, errors = server.psql("live_case", "SET citus.enable_ddl_propagation = off;\n" + pre, check=False)
-        error = error_of(errors)
-        if error:
-            raise Unanswered("Citus refuses a part of the schema: " + error["message"])
+        pre, post = (list(statements_of(server.dump("live_plain", section))) for section in ("pre-data", "post-data"))
+        for statement, error in zip(pre, server.each("live_case", pre)):
+            # Citus sends new objects to the workers at once, and refuses some of them: here they exist before Citus knows.
+            if error:
+                error = server.each("live_case", ["SET citus.enable_ddl_propagation = off", statement])[1]
+            if error:
+                raise Unanswered("Citus refuses a part of the schema: " + error["message"])
         if self.has_rows():
             server.psql("live_case", server.dump("live_plain", "data"))
         # An assignment has no order. Where tables do not fit together the advisor says which it takes for the odd ones:
@@ -218,7 +222,11 @@ class Case:
             kind, relation, name = identity(statement)
             verdict["objects"].append({"kind": kind, "relation": relation, "name": name, "statement": re.sub(r"\s+", " ", statement),
                                        "verdict": "rejected" if error else "accepted", **(error or {})})
-        return verdict
+        # All that is there by now Citus has accepted: an audit must not say otherwise.
+        server.psql("live_case", "SET citus.enable_ddl_propagation = off; CREATE EXTENSION citus_advisor;")
+        audit = "SELECT coalesce(json_agg(r), '[]') FROM (SELECT %s FROM advisor.check_distribution()) AS r" % COLUMNS
+        verdict["audit"] = json.loads(server.psql("live_case", audit + ";")[0])
+        return verdict, server.psql("live_case", "SELECT advisor.schema_model();")[0]
 
 
 def drop(server, database):

@@ -48,7 +48,9 @@ const MESSAGE: &str = "More than one sequence in a column default is not support
 
 fn culprit<'a>(layout: &Layout<'a>, table: TableId) -> Option<(&'a RelationName, &'a Column)> {
     let graph = layout.graph;
-    let family = std::iter::once(table).chain(graph.descendants(table));
+    // Citus follows the row types of other tables to their sequences, and looks at those first.
+    let used = super::default_or_check_depends_on_table::used_tables(layout, table, false);
+    let family = std::iter::once(table).chain(graph.descendants(table)).chain(used);
     family.into_iter().find_map(|t| {
         let t = graph.table(t);
         let several = |c: &&Column| c.identity.is_none() && c.sequences.len() > 1;
@@ -65,7 +67,12 @@ fn refuses(layout: &Layout<'_>, table: TableId, _: &[TableId]) -> Option<Refusal
         hint: Some("Keep one of the sequences.".to_owned()),
         fix_sql: Some(format!("ALTER TABLE {name} ALTER COLUMN {} DROP DEFAULT;", ident(&column.name))),
     };
-    Some((ObjectType::Column, column.name.clone(), objection))
+    let own = layout.graph.table(table);
+    let of_family = *name == own.name || layout.graph.descendants(table).iter().any(|&t| layout.graph.table(t).name == *name);
+    Some(match of_family {
+        true => (ObjectType::Column, column.name.clone(), objection),
+        false => (ObjectType::Table, own.name.name.clone(), objection),
+    })
 }
 
 fn conversion(layout: &Layout<'_>, table: TableId, _: &dyn Fn(TableId) -> bool) -> Option<String> {
@@ -75,7 +82,7 @@ fn conversion(layout: &Layout<'_>, table: TableId, _: &dyn Fn(TableId) -> bool) 
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
-    use crate::schema::RelationName;
+    use crate::schema::{Dependency, DependencyKind, RelationName};
 
     #[test]
     fn counts_sequences() {
@@ -86,5 +93,15 @@ mod tests {
         ]);
         assert_eq!(found(&schema, "a: reference; b: reference", "sequence-multiple-in-default"), ["a.id"]);
         assert!(found(&schema, "b: reference", "sequence-multiple-in-default").is_empty());
+        let uses = Dependency {
+            kind: DependencyKind::Table,
+            name: "public.a".into(),
+            via: "column".into(),
+            via_name: "x".into(),
+            extension: None,
+        };
+        let mut schema = schema;
+        schema.tables[1].dependencies.push(uses);
+        assert_eq!(found(&schema, "a: reference; b: reference", "sequence-multiple-in-default"), ["a.id", "b"]);
     }
 }
