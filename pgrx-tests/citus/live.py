@@ -223,7 +223,7 @@ class Case:
             verdict["objects"].append({"kind": kind, "relation": relation, "name": name, "statement": re.sub(r"\s+", " ", statement),
                                        "verdict": "rejected" if error else "accepted", **(error or {})})
         # All that is there by now Citus has accepted: an audit must not say otherwise.
-        server.psql("live_case", "SET citus.enable_ddl_propagation = off; CREATE EXTENSION citus_advisor;")
+        server.psql("live_case", "SET citus.enable_ddl_propagation = off; CREATE EXTENSION IF NOT EXISTS citus_advisor;")
         audit = "SELECT coalesce(json_agg(r), '[]') FROM (SELECT %s FROM advisor.check_distribution()) AS r" % COLUMNS
         verdict["audit"] = json.loads(server.psql("live_case", audit + ";")[0])
         return verdict, server.psql("live_case", "SELECT advisor.schema_model();")[0]

@@ -138,11 +138,11 @@ fn unchecked_rows(layout: &Layout<'_>, table: TableId, finding: &Finding) -> Vec
     found
 }
 
+/// Rows anywhere in the table: it need not be the partition with the long name that has them.
 fn rows_behind_long_name(layout: &Layout<'_>, table: TableId, finding: Finding) -> Option<DataCheck> {
-    let graph = layout.graph;
-    let long = rules::long_name(layout, table)?;
-    let any: Vec<ColumnId> = if graph.table(long).columns.is_empty() { Vec::new() } else { vec![0] };
-    Some(question(layout, finding, long, "true", Vec::new(), &any))
+    rules::long_name(layout, table)?;
+    let any: Vec<ColumnId> = if layout.graph.table(table).columns.is_empty() { Vec::new() } else { vec![0] };
+    Some(question(layout, finding, table, "true", Vec::new(), &any))
 }
 
 /// The operator that says that two columns are equal; `None` where it is not known.
