@@ -32,6 +32,16 @@ CREATE FUNCTION public.tenant_now() RETURNS bigint LANGUAGE sql STABLE AS $$ SEL
 CREATE FUNCTION public.same(a bigint, b bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT a = b $$
 CREATE OPERATOR public.=== (FUNCTION = public.same, LEFTARG = bigint, RIGHTARG = bigint)
 CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler
+CREATE OPERATOR CLASS public.big_ops FOR TYPE bigint USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint8cmp(bigint, bigint)
+CREATE DOMAIN public.checked_d AS bigint CHECK (VALUE OPERATOR(public.===) VALUE)
+CREATE DOMAIN public.floats_d AS public.floats
+CREATE DOMAIN public.ci_d AS text COLLATE public.ci
+CREATE DOMAIN public.nested_d AS public.tenant_d CHECK (VALUE < 1000000000)
+CREATE TYPE public.floats_pair AS (a bigint, f public.floats)
+CREATE TEXT SEARCH CONFIGURATION public.words (COPY = simple)
+CREATE EXTENSION IF NOT EXISTS file_fdw
+CREATE SERVER IF NOT EXISTS files FOREIGN DATA WRAPPER file_fdw
+CREATE AGGREGATE public.total (bigint) (SFUNC = int8pl, STYPE = bigint, INITCOND = '0')
 """.strip().splitlines()
 
 TENANT_TYPES = (["bigint"] * 14 + ["int", "int", "uuid", "text", "varchar(20)", "public.tenant_d", '"Odd Schema"."Key"',
@@ -42,7 +52,8 @@ ODD_TYPES = ["json", "jsonb", "box", "point", "xml", "money", "bytea", "inet", "
              "date", "timestamptz", "time", "interval", "numeric(10,2)", "numeric(3,-1)", "numeric(2,5)", "char(8)", "oid",
              "xid", "tsvector", "tsquery", "bit(4)", "varbit", "macaddr", "name", "text COLLATE public.ci",
              "text COLLATE public.de", 'text COLLATE "C"', "float8", "real", "regclass", "cid", "tid", "pg_lsn", "xid8",
-             "refcursor", '"char"', "public.mood[]", "public.pair[]", "citext", "varchar", "public.tenant_d[]", "oidvector",
+             "refcursor", '"char"', "public.checked_d", "public.floats_d", "public.ci_d", "public.nested_d", "public.floats_pair",
+             "public.floats[]", "timestamp", "timetz", "box[]", "int[][]", "public.row_t", "bpchar", "char(3)[]", "public.mood[]", "public.pair[]", "citext", "varchar", "public.tenant_d[]", "oidvector",
              "int2vector", "jsonpath", "txid_snapshot"]
 # A row in a shard by one of these ends the server: never the distribution column of a table with rows.
 NAMES = ['t%02d'] * 12 + ['"T %02d"', '"tab\'le%02d"', '"select%02d"', '"ünï%02d"', '"a.b%02d"', '"say ""hi"" %02d"',
@@ -135,6 +146,13 @@ class Generator:
             t.columns = {"tenant": "bigint", "id": "bigint", "ref1": "bigint", "ref2": "bigint", "s": "text", "n": "int"}
             t.tenant = "tenant"
             self.sql.append("CREATE TABLE %s OF public.row_t" % t.full)
+        elif self.chance("foreign tables", 0.02):
+            self.sql.append("CREATE FOREIGN TABLE %s (%s) SERVER files OPTIONS (filename '/dev/null')" % (
+                t.full, ", ".join("%s %s" % column for column in t.columns.items())))
+        elif self.chance("like", 0.03) and any(x.plain for x in self.tables):
+            source = r.choice([x for x in self.tables if x.plain])
+            t.columns, t.tenant = dict(source.columns), source.tenant
+            self.sql.append("CREATE TABLE %s (LIKE %s INCLUDING ALL)" % (t.full, source.full))
         elif self.chance("inherits", 0.05) and any(x.plain for x in self.tables):
             parent = r.choice([x for x in self.tables if x.plain])
             t.columns, t.tenant = dict(parent.columns), parent.tenant
@@ -162,6 +180,13 @@ class Generator:
                 suffix = " WITH (fillfactor = 70)"
             unlogged = "UNLOGGED " if not partition and self.chance("unlogged", 0.05) else ""
             self.sql.append("CREATE %sTABLE %s (%s)%s" % (unlogged, t.full, ", ".join(definitions), suffix))
+            if self.chance("columns dropped", 0.1):
+                self.sql.append("ALTER TABLE %s ADD COLUMN gone int" % t.full)
+                self.sql.append("ALTER TABLE %s DROP COLUMN gone, ADD COLUMN late bigint" % t.full)
+                t.columns["late"] = "bigint"
+                if "x0" in t.columns and t.partition_column != "x0":
+                    self.sql.append("ALTER TABLE %s DROP COLUMN x0" % t.full)
+                    del t.columns["x0"]
             if partition:
                 self.partitions(t, strategy)
         self.tables.append(t)
@@ -207,6 +232,18 @@ class Generator:
             leaf = "%s.%s" % (t.schema, quote_name("%s_p%d" % (t.stem(), k)))
             if self.chance("long partitions", 0.05):
                 leaf = "%s.%s" % (t.schema, quote_name(("%s_p%d_%s" % (t.stem(), k, "x" * 60))[:60]))
+            if k == 1 and self.chance("foreign partitions", 0.04):
+                self.sql.append("CREATE FOREIGN TABLE %s PARTITION OF %s FOR VALUES %s SERVER files OPTIONS (filename '/dev/null')"
+                                % (leaf, t.full, bound))
+                continue
+            if k == 1 and self.chance("attached", 0.15):
+                columns = ["%s %s" % (c, y) for c, y in t.columns.items()][::-1]
+                self.sql.append("CREATE TABLE %s (%s)" % (leaf, ", ".join(columns)))
+                for c in (t.tenant, "id"):
+                    self.sql.append("ALTER TABLE %s ALTER %s SET NOT NULL" % (leaf, c))
+                self.sql.append("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES %s" % (t.full, leaf, bound))
+                t.leaves.append(leaf)
+                continue
             sub = " PARTITION BY RANGE (n)" if k == 1 and self.chance("second level", 0.06) else ""
             self.sql.append("CREATE TABLE %s PARTITION OF %s FOR VALUES %s%s" % (leaf, t.full, bound, sub))
             t.leaves.append(leaf)
@@ -281,7 +318,28 @@ class Generator:
             sql.append("CREATE INDEX %s ON %s %s" % (self.name(t.stem() + "_i"), whom, r.choice([
                 "(ref1)", "(%s, id)" % t.tenant, "USING hash (s)", "USING brin (n)", "USING gist (span)", "(lower(s))",
                 "(ref1) WHERE n IS NULL", "(s text_pattern_ops)", "(public.small(ref1))", "(s COLLATE \"C\")",
-                "(ref1) INCLUDE (n) WITH (fillfactor = 60)"])))
+                "(ref1) INCLUDE (n) WITH (fillfactor = 60)", "(ref1 public.big_ops)" if self.chance("operator class", 0.5) else "(n DESC)",
+                "USING gin (to_tsvector('public.words', s))", "USING gin (to_tsvector('english', s))", "((ref1 OPERATOR(public.===) 1))"
+                if self.chance("operator in index", 0.5) else "((ref1 + 1))", "USING gist (s gist_trgm_ops)", "USING spgist (span)"])))
+        if t.leaves and self.chance("keys of partitions", 0.1):
+            sql.append("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s)" % (r.choice(t.leaves), self.name(t.stem() + "_lk"), r.choice(
+                ["id", t.tenant, "%s, id" % t.tenant, "ref1"])))
+        if self.chance("whole rows", 0.03):
+            function = "public.w%d" % self.number
+            self.number += 1
+            sql.append("CREATE FUNCTION %s(x %s) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT 1::bigint $$" % (function, t.full))
+            name = raw(t.name)
+            sql.append(r.choice(["CREATE INDEX %s ON %s (%s(%s.*))" % (self.name(t.stem() + "_wi"), t.full, function, quote_name(name)),
+                                 "ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s(%s.*) > 0)" % (
+                                     t.full, self.name(t.stem() + "_wc"), function, quote_name(name)),
+                                 "CREATE INDEX %s ON %s (%s(NULL))" % (self.name(t.stem() + "_wi"), r.choice(self.tables).full, function)]))
+        if self.chance("replica index", 0.04):
+            name = self.name(t.stem() + "_ri")
+            sql.append("CREATE UNIQUE INDEX %s ON %s (%s, id)" % (name, t.full, t.tenant))
+            sql.append("ALTER TABLE %s REPLICA IDENTITY USING INDEX %s" % (t.full, name))
+        if self.chance("publications", 0.03):
+            sql.append("CREATE PUBLICATION p%d FOR TABLE %s" % (self.number, t.full))
+            self.number += 1
         if t.keys and r.random() < 0.05:
             sql.append("DO $$ BEGIN EXECUTE (SELECT format('ALTER TABLE %%s CLUSTER ON %%I', indrelid::regclass, c.relname) FROM pg_index i JOIN "
                        "pg_class c ON c.oid = indexrelid WHERE indrelid = '%s'::regclass ORDER BY c.relname LIMIT 1); END $$"
@@ -294,7 +352,7 @@ class Generator:
         if self.chance("triggers", 0.1):
             name = self.name(t.stem() + "_tr")
             sql.append("CREATE %s ON %s %s" % (r.choice(["TRIGGER %s BEFORE INSERT", "TRIGGER %s AFTER UPDATE OF n",
-                       "TRIGGER %s AFTER DELETE"]) % name, whom, r.choice([
+                       "TRIGGER %s AFTER DELETE", "TRIGGER %s BEFORE TRUNCATE"]) % name, whom, r.choice([
                            "FOR EACH ROW EXECUTE FUNCTION public.tf()", "FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION public.tf()",
                            "FOR EACH STATEMENT EXECUTE FUNCTION public.tf()"])))
             if r.random() < 0.2:
@@ -409,6 +467,10 @@ class Generator:
                 result[t.full] = {"role": role, "column": raw(column), "group": group}
             elif role == "reference":
                 result[t.full] = {"role": role}
+            if self.chance("views in the plan", 0.01):
+                views = [x.split()[2] for x in self.sql if x.startswith("CREATE VIEW ")]
+                if views:
+                    result[views[0]] = {"role": "reference"}
             if t.leaves and self.chance("partition alone", 0.04):
                 result[r.choice(t.leaves)] = {"role": "distributed", "column": raw(t.tenant), "group": "g leaf"}
         return result
@@ -418,7 +480,9 @@ def hurts(type_text):
     """A shard of such a column ends the server process at its first row."""
     return type_text.endswith("[]") and type_text not in ("int[]", "text[]", "public.mood[]", "public.tenant_d[]") \
         or "." in type_text and type_text not in ("public.mood", "public.pair", "public.floats", "public.tenant_d",
-                                                  "public.name_d", "public.mood[]", "public.tenant_d[]", '"Odd Schema"."Key"')
+                                                  "public.name_d", "public.mood[]", "public.tenant_d[]", '"Odd Schema"."Key"', "public.checked_d",
+                                                  "public.floats_d", "public.ci_d", "public.nested_d", "public.floats_pair",
+                                                  "public.ci", "text COLLATE public.ci", "text COLLATE public.de", "public.row_t")
 
 
 def family(type_text):

@@ -21,18 +21,6 @@ fn json(path: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-fn row(value: &Value) -> Row {
-    let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
-    Row {
-        name: text("name"),
-        effect: text("effect"),
-        relation: text("relation"),
-        object_type: text("object_type"),
-        object_name: text("object_name"),
-        message: text("message"),
-    }
-}
-
 /// With `CITUS_REPLAY` the planner as it is here judges the models again, in the place of the extension that was asked.
 fn replay(folder: &Path, verdict: &Value, asked: Vec<Row>) -> Vec<Row> {
     if env::var_os("CITUS_REPLAY").is_none() {
@@ -54,7 +42,8 @@ fn replay(folder: &Path, verdict: &Value, asked: Vec<Row>) -> Vec<Row> {
 
 /// What the audit of the cluster calls refused, although it is there.
 fn audited(folder: &Path, verdict: &Value) -> Vec<Row> {
-    let mut rows: Vec<Row> = verdict["audit"].as_array().map(|rows| rows.iter().map(row).collect()).unwrap_or_default();
+    let mut rows: Vec<Row> =
+        verdict["audit"].as_array().map(|rows| rows.iter().map(Row::from).collect()).unwrap_or_default();
     if env::var_os("CITUS_REPLAY").is_some() && folder.join("cluster.json").exists() {
         let schema: Schema = serde_json::from_value(json(&folder.join("cluster.json"))).unwrap();
         rows = audit(&Graph::new(&schema)).iter().map(Row::from).collect();
@@ -80,7 +69,7 @@ fn says_what_a_live_citus_says() {
     let mut rules: BTreeMap<String, usize> = BTreeMap::new();
     for folder in &folders {
         let verdict = json(&folder.join("verdict.json"));
-        let rows: Vec<Row> = json(&folder.join("rows.json")).as_array().unwrap().iter().map(row).collect();
+        let rows: Vec<Row> = json(&folder.join("rows.json")).as_array().unwrap().iter().map(Row::from).collect();
         let rows = replay(folder, &verdict, rows);
         for row in rows.iter().filter(|r| r.effect == "blocked") {
             *rules.entry(row.name.clone()).or_default() += 1;

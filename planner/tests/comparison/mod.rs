@@ -31,6 +31,21 @@ impl From<&Finding> for Row {
     }
 }
 
+/// A row of `check_distribution` or `check_data` as JSON.
+impl From<&Value> for Row {
+    fn from(value: &Value) -> Self {
+        let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        Row {
+            name: text("name"),
+            effect: text("effect"),
+            relation: text("relation"),
+            object_type: text("object_type"),
+            object_name: text("object_name"),
+            message: text("message"),
+        }
+    }
+}
+
 /// How a rejection is called: an entry of `codes.json`.
 pub struct Code {
     scope: String,
