@@ -189,6 +189,11 @@ class Case:
                 error = server.each("live_case", ["SET citus.enable_ddl_propagation = off", statement])[1]
             if error:
                 raise Unanswered("Citus refuses a part of the schema: " + error["message"])
+        # A check in a circle of dependencies is written late by pg_dump; it belongs to its table all the same.
+        checks = [s for s in post if identity(s)[0] == "check" and not s.endswith(" NOT VALID")]
+        if any(server.each("live_case", checks)):
+            raise Unanswered("a check is refused before anything is distributed")
+        post = [s for s in post if s not in checks]
         if self.has_rows():
             server.psql("live_case", server.dump("live_plain", "data"))
         # An assignment has no order. Where tables do not fit together the advisor says which it takes for the odd ones:

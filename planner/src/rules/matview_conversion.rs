@@ -53,7 +53,7 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
     let (layout, graph) = (&situation.layout, situation.layout.graph);
     let names = |tables: &[TableId]| enumerate(&tables.iter().map(|&t| name(layout, t).to_string()).collect::<Vec<_>>());
     for view in graph.schema.views.iter().filter(|v| v.materialized) {
-        let tables = tables_read(situation, view);
+        let tables = tables_read(layout, view);
         let (mut managed, mut distributed) = (Vec::new(), Vec::new());
         for table in tables {
             if situation.managed[table.0] {
