@@ -22,7 +22,7 @@ help:
 	  'make test                        every check, and true counts at the end' \
 	  '          SUITES="format lint shell planner backend sql isolation replication stress dump corpus oracle citus"   only these' \
 	  'make test-citus                  random schemas, asked of the Citus of that server and of the advisor (SEED=n)' \
-  'make install PG_CONFIG=...       build, and install into that server' \
+	  'make install PG_CONFIG=...       build, and install into that server' \
 	  'make uninstall PG_CONFIG=...     take out of that server what install put there' \
 	  'make clean                       remove what was built, and the scratch server' \
 	  '' \
