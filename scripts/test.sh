@@ -8,7 +8,7 @@ command_name="make test"
 . "$project_dir/scripts/extension_files.sh"
 . "$project_dir/scripts/scratch_server.sh"
 
-suites=(format lint shell planner backend sql dump corpus oracle)
+suites=(format lint shell planner backend sql dump restore corpus oracle)
 read -ra chosen <<<"${SUITES:-${suites[*]}}"
 for suite in "${chosen[@]}"; do
 	[[ " ${suites[*]} " == *" $suite "* ]] || fail "SUITES=$SUITES: there is no suite $suite; they are: ${suites[*]}."
@@ -23,6 +23,7 @@ describe() {
 	backend) printf 'in the server (cargo pgrx test)' ;;
 	sql) printf 'expected output (pg_regress)' ;;
 	dump) printf 'loading of dumps' ;;
+	restore) printf 'constraints through dump and restore' ;;
 	corpus) printf 'corpus of real schemas' ;;
 	oracle) printf 'answers of a real Citus' ;;
 	esac
@@ -42,7 +43,7 @@ run_lint() {
 run_shell() {
 	local files=() file bad=0 good=0 left_out=0
 	# What is sourced is read along with what sources it.
-	mapfile -t files < <(grep -lE '^#!.*bash' .ci/* scripts/* pgrx-tests/* pgrx-tests/dumps/* 2>/dev/null)
+	mapfile -t files < <(grep -lE '^#!.*bash' .ci/* scripts/* pgrx-tests/* pgrx-tests/dumps/* pgrx-tests/dump_restore/* 2>/dev/null)
 	for file in "${files[@]}"; do
 		if ! bash -n "$file"; then
 			bad=$((bad + 1))
@@ -94,6 +95,10 @@ run_sql() {
 
 run_dump() {
 	pgrx-tests/dumps/check
+}
+
+run_restore() {
+	pgrx-tests/dump_restore/check
 }
 
 run_corpus() {
