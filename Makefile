@@ -20,7 +20,7 @@ help:
 	  '          INSTALLED=1              take the extension that is installed, build nothing' \
 	  'make stop                        stop a scratch server that was kept' \
 	  'make test                        every check, and true counts at the end' \
-	  '          SUITES="format lint shell planner backend sql dump restore corpus oracle"   only these' \
+	  '          SUITES="format lint shell planner backend sql isolation replication stress dump restore corpus oracle"   only these' \
 	  'make install PG_CONFIG=...       build, and install into that server' \
 	  'make uninstall PG_CONFIG=...     take out of that server what install put there' \
 	  'make clean                       remove what was built, and the scratch server' \

@@ -75,7 +75,8 @@ place_scratch_server() {
 	printf '%s\n' "$server_dir" "$socket_dir" "$pg_bindir" >"$(location_file "$name")"
 }
 
-# scratch_start NAME: a new cluster, running. Sets server_name, server_dir, socket_dir.
+# scratch_start NAME: a new cluster, running, with the lines of scratch_settings, if any, in its configuration. Sets
+# server_name, server_dir, socket_dir.
 scratch_start() {
 	server_name=$1
 	choose_server_user
@@ -87,7 +88,7 @@ scratch_start() {
 		-E UTF8 --locale=C --no-sync
 	{
 		cat "$project_dir/scripts/scratch_server.conf"
-		printf "unix_socket_directories = '%s'\nport = 5432\n" "$socket_dir"
+		printf "unix_socket_directories = '%s'\nport = 5432\n%s\n" "$socket_dir" "${scratch_settings:-}"
 	} >>"$server_dir/data/postgresql.conf"
 	# Descriptor 9 is the lock of .scratch/, which a server that is kept must not hold.
 	if ! as_server_user "$pg_bindir/pg_ctl" -D "$server_dir/data" -l "$server_dir/server.log" -w -s start \

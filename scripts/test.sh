@@ -8,7 +8,7 @@ command_name="make test"
 . "$project_dir/scripts/extension_files.sh"
 . "$project_dir/scripts/scratch_server.sh"
 
-suites=(format lint shell planner backend sql dump restore corpus oracle)
+suites=(format lint shell planner backend sql isolation replication stress dump restore corpus oracle)
 read -ra chosen <<<"${SUITES:-${suites[*]}}"
 for suite in "${chosen[@]}"; do
 	[[ " ${suites[*]} " == *" $suite "* ]] || fail "SUITES=$SUITES: there is no suite $suite; they are: ${suites[*]}."
@@ -22,6 +22,9 @@ describe() {
 	planner) printf 'planner (cargo test)' ;;
 	backend) printf 'in the server (cargo pgrx test)' ;;
 	sql) printf 'expected output (pg_regress)' ;;
+	isolation) printf 'schedules (isolationtester)' ;;
+	replication) printf 'replication and restore' ;;
+	stress) printf 'many clients (bench, torture)' ;;
 	dump) printf 'loading of dumps' ;;
 	restore) printf 'constraints through dump and restore' ;;
 	corpus) printf 'corpus of real schemas' ;;
@@ -43,7 +46,7 @@ run_lint() {
 run_shell() {
 	local files=() file bad=0 good=0 left_out=0
 	# What is sourced is read along with what sources it.
-	mapfile -t files < <(grep -lE '^#!.*bash' .ci/* scripts/* pgrx-tests/* pgrx-tests/dumps/* pgrx-tests/dump_restore/* 2>/dev/null)
+	mapfile -t files < <(grep -lE '^#!.*bash' .ci/* scripts/* pgrx-tests/* pgrx-tests/*/check 2>/dev/null)
 	for file in "${files[@]}"; do
 		if ! bash -n "$file"; then
 			bad=$((bad + 1))
@@ -91,6 +94,19 @@ run_backend() {
 
 run_sql() {
 	pgrx-tests/installcheck
+}
+
+run_isolation() {
+	pgrx-tests/isolation/check
+}
+
+run_replication() {
+	pgrx-tests/replication/check
+}
+
+# Short here; minutes and hours are for bench/README.md.
+run_stress() {
+	cargo run --release -p citus_advisor_bench --bin torture -- mode=mixed:25,missed-tuple:8,classic:3,partitions,large
 }
 
 run_dump() {
@@ -151,14 +167,14 @@ for suite in "${chosen[@]}"; do
 	say "== $(describe "$suite")"
 	suite_started=$SECONDS
 	case $suite in
-	sql | corpus | oracle)
+	sql | isolation | replication | stress | corpus | oracle)
 		# Once, after cargo pgrx test, which installs a build of its own with the tests in it.
 		if [ -z "$installed" ]; then
 			if (build_extension && install_extension); then installed=yes; else installed=no; fi
 		fi
 		;;
 	esac
-	if [ "$installed" = no ] && [[ " sql corpus oracle " == *" $suite "* ]]; then
+	if [ "$installed" = no ] && [[ " sql isolation replication stress corpus oracle " == *" $suite "* ]]; then
 		printf 'Not run: the extension could not be built and installed.\n' | tee "$log"
 		status=1
 	else

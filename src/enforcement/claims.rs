@@ -220,6 +220,7 @@ fn reread(constraint: &Constraint, member: &Member) -> Result<()> {
     let ranges = rows.iter().map(range_of);
     let committed = ranges.filter(|range| !is_made_here(constraint.id, member.table, *range)).collect();
     *member.claimed.committed.borrow_mut() = committed;
+    *constraint.visited_always.borrow_mut() = None;
     Ok(())
 }
 
@@ -263,27 +264,35 @@ fn values(sql: &mut String, id: ConstraintId, member: Oid, ranges: &[Range]) {
     }
 }
 
-/// Which members may hold a key of this prefix. Comes after [`cover`] and the key's lock. `None`: all.
-pub fn candidates(constraint: &Constraint, prefix: u64) -> Option<Vec<bool>> {
-    let prunable = |member: &Member| member.claimed.complete.get() && !member.claimed.covers_everything();
+/// Which members may hold a key of this prefix, in no order, some perhaps twice. Comes after [`cover`] and the key's lock.
+/// `None`: all.
+pub fn candidates(constraint: &Constraint, prefix: u64) -> Option<Vec<usize>> {
+    let always = visited_always(constraint);
     // Reading the claims costs about as much as visiting some members does.
-    if constraint.members.iter().filter(|member| prunable(member)).count() < LEVELS.len() {
+    if constraint.members.len() - always.len() < LEVELS.len() {
         return None;
     }
     let index = index(constraint)?;
-    let mut may_hold: Vec<bool> = constraint.members.iter().map(|member| !prunable(member)).collect();
+    let mut may_hold = always.to_vec();
     for level in LEVELS {
         let place = Range::around(prefix, level).place(constraint.id);
         index.each_equal(
             |tuple: &Tuple| tuple.compare_integer(place, Shortcut::Int64),
-            |tuple| {
-                if let Some(position) = constraint.position(tuple.second_oid()) {
-                    may_hold[position] = true;
-                }
-            },
+            |tuple| may_hold.extend(constraint.position(tuple.second_oid())),
         );
     }
     Some(may_hold)
+}
+
+/// The members of which the claims say nothing, or that they may hold everything.
+fn visited_always(constraint: &Constraint) -> Rc<[usize]> {
+    let mut known = constraint.visited_always.borrow_mut();
+    let list = known.get_or_insert_with(|| {
+        let members = constraint.members.iter().enumerate();
+        let always = members.filter(|(_, m)| !m.claimed.complete.get() || m.claimed.covers_everything());
+        always.map(|(position, _)| position).collect()
+    });
+    Rc::clone(list)
 }
 
 /// The index of claims; the table is locked to the end of the transaction, so that the index stays where it is.

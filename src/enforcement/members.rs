@@ -31,6 +31,8 @@ pub struct Constraint {
     pub members: Vec<Member>,
     /// The trigger's function.
     pub function: Oid,
+    /// See `claims::candidates`.
+    pub visited_always: RefCell<Option<Rc<[usize]>>>,
     /// The key's columns in the root: numbers, which survive a renaming.
     root_columns: Vec<i16>,
     stale: Cell<bool>,
@@ -331,7 +333,18 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
     }
     members.sort_unstable_by_key(|member| member.table.to_u32());
     let root_columns = root_columns.to_vec();
-    (Constraint { id, key, members, function, root_columns, stale: Cell::new(false) }, inner)
+    (
+        Constraint {
+            id,
+            key,
+            members,
+            function,
+            visited_always: RefCell::new(None),
+            root_columns,
+            stale: Cell::new(false),
+        },
+        inner,
+    )
 }
 
 fn watch(constraint: &Rc<Constraint>, inner: &[Oid]) {

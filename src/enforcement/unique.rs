@@ -63,10 +63,19 @@ pub fn lock_or_mark(constraint: &Constraint, key: &[Datum]) -> Option<KeyLock> {
 /// Whether any member has an entry of the key but for the one row of `table` itself. `None`: the tree has changed.
 fn is_met(constraint: &Constraint, table: Oid, key: &[Datum]) -> Option<bool> {
     let may_hold = claims::prefix(constraint, key).and_then(|prefix| claims::candidates(constraint, prefix));
-    for (position, member) in constraint.members.iter().enumerate() {
-        if may_hold.as_ref().is_some_and(|may_hold| !may_hold[position]) {
-            continue;
-        }
+    match may_hold {
+        Some(may_hold) => any_is_met(constraint, may_hold.iter().map(|&place| &constraint.members[place]), table, key),
+        None => any_is_met(constraint, constraint.members.iter(), table, key),
+    }
+}
+
+fn any_is_met<'a>(
+    constraint: &Constraint,
+    members: impl Iterator<Item = &'a Member>,
+    table: Oid,
+    key: &[Datum],
+) -> Option<bool> {
+    for member in members {
         let least = if member.table == table {
             // The own table is locked already. Its own index speaks for it, if it is unique.
             match member.serving(&constraint.key) {
