@@ -8,7 +8,7 @@ command_name="make test"
 . "$project_dir/scripts/extension_files.sh"
 . "$project_dir/scripts/scratch_server.sh"
 
-suites=(format lint shell planner backend sql isolation replication stress dump corpus oracle)
+suites=(format lint shell planner backend sql isolation replication stress dump restore corpus oracle)
 # Beside the usual ones: takes a server that has Citus.
 more_suites=(citus)
 read -ra chosen <<<"${SUITES:-${suites[*]}}"
@@ -28,6 +28,7 @@ describe() {
 	replication) printf 'replication and restore' ;;
 	stress) printf 'many clients (bench, torture)' ;;
 	dump) printf 'loading of dumps' ;;
+	restore) printf 'constraints through dump and restore' ;;
 	corpus) printf 'corpus of real schemas' ;;
 	oracle) printf 'answers of a real Citus' ;;
 	citus) printf 'random schemas, asked of Citus' ;;
@@ -122,6 +123,10 @@ run_stress() {
 
 run_dump() {
 	pgrx-tests/dumps/check
+}
+
+run_restore() {
+	pgrx-tests/dump_restore/check
 }
 
 run_corpus() {

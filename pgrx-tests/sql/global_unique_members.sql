@@ -135,9 +135,20 @@ SET client_min_messages = error;
 ALTER TABLE "Mäster" DROP COLUMN "com ment" CASCADE;
 RESET client_min_messages;
 SELECT relation FROM advisor.global_constraint_registry;
+ALTER TABLE gm_third.events RENAME CONSTRAINT events_id_key TO renamed_by_hand;
+SELECT constraint_name, healthy FROM advisor.global_constraints;
+DROP TRIGGER events_id_key ON gm_third.events;
 DROP TABLE gm_third.events;
 SELECT count(*) FROM advisor.global_constraint_registry;
 SELECT count(*) FROM advisor.global_constraints;
+
+CREATE TABLE keyed(id int, k int) PARTITION BY LIST (k);
+SELECT advisor.add_global_unique('keyed', 'id');
+ALTER TABLE keyed RENAME CONSTRAINT keyed_id_key TO renamed_by_hand;
+SET client_min_messages = error;
+ALTER TABLE keyed DROP COLUMN id CASCADE;
+RESET client_min_messages;
+SELECT count(*) FROM advisor.global_constraint_registry;
 
 -- Owners: whoever may attach need not own the root.
 CREATE ROLE gm_root;

@@ -213,10 +213,9 @@ fn repair(constraint: Constraint) -> Result<Vec<String>> {
     if !constraint.registry_is_current() && !constraint.registered {
         actions.push("registered the constraint".to_owned());
     }
-    let root_trigger = |members: &[Member]| {
-        members.iter().find(|m| m.oid == constraint.root).and_then(|m| m.trigger.as_ref()).map(|t| t.oid)
-    };
-    constraint.trigger = root_trigger(&inventory::members(constraint.root, &constraint.token, Sees::Latest)?);
+    let now = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    let root = now.iter().find(|m| m.oid == constraint.root);
+    constraint.trigger = root.and_then(|m| m.trigger.as_ref()).map(|t| t.oid);
     if claims::are_missing(constraint.id(), &constraint.root_columns()) {
         claims::renew(constraint.id(), &constraint.root_columns(), None)?;
         actions.push("recorded which keys each table may hold".to_owned());

@@ -270,8 +270,8 @@ fn forget_members_dropped() -> Result<()> {
     Ok(())
 }
 
-/// Rows of the registry end with their table, or when a key column took the trigger along. A trigger that was dropped by
-/// name is a fault, which the registry remembers.
+/// Rows of the registry end with their table, or with a column of the key. A trigger that was dropped by name is a fault,
+/// which the registry remembers.
 fn forget_constraints_dropped() -> Result<()> {
     if tables::advisor_table_is_empty(c"global_constraint_registry") {
         return Ok(());
@@ -280,7 +280,7 @@ fn forget_constraints_dropped() -> Result<()> {
                WHERE EXISTS (
                  SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d
                  WHERE d.object_type = 'table' AND d.object_identity = r.relation
-                    OR d.object_type = 'trigger' AND NOT d.original AND d.address_names[3] = r.constraint_name
+                    OR d.object_type = 'table column' AND d.address_names[3] = ANY (r.columns)
                        AND pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) = r.relation
                )";
     as_extension_owner(|| {

@@ -22,7 +22,11 @@ use citus_advisor_bench::{CLASSIC, Outcome, run_program};
 use postgres::Client;
 
 const OPTIONS: &[(&str, &str, &str)] = &[
-    ("mode", "mixed", "mixed, missed-tuple, classic, partitions, large; several with commas; mixed:60 for its own seconds"),
+    (
+        "mode",
+        "mixed",
+        "mixed, missed-tuple, classic, partitions, large; several with commas; mixed:60 for its own seconds",
+    ),
     ("seconds", "20", "how long (mixed, missed-tuple, classic: each of its four pgbench runs)"),
     ("clients", "10", "connections of mixed; half of missed-tuple's insert, the others update"),
     ("keys", "150", "keys of each tree of mixed: few, so that they meet"),
