@@ -2,6 +2,7 @@
 //!
 //! mixed         everything that SQL offers, at random, on seven trees; the invariant is asked every few seconds
 //! missed-tuple  a row updated non-HOT in a loop, and others who insert its key elsewhere without key locks
+//! fresh-keys    keys that nobody has had before, each tried by several clients at once, while the tree changes
 //! classic       the case to the letter: `master` by year, count(*)+1 from many connections
 //! partitions    40 writers with open transactions on 1,000 partitions, at default settings
 //! large         200,000 rows in one INSERT, one COPY, and 200,000 inserts in one transaction, at default settings
@@ -9,6 +10,7 @@
 //! `trigger=classic` runs the same with the trigger that everybody copies, which has to fail.
 
 mod classic;
+mod fresh_keys;
 mod large;
 mod missed_tuple;
 mod mixed;
@@ -25,7 +27,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     (
         "mode",
         "mixed",
-        "mixed, missed-tuple, classic, partitions, large; several with commas; mixed:60 for its own seconds",
+        "mixed, missed-tuple, fresh-keys, classic, partitions, large; several with commas; mixed:60 for its own seconds",
     ),
     ("seconds", "20", "how long (mixed, missed-tuple, classic: each of its four pgbench runs)"),
     ("clients", "10", "connections of mixed; half of missed-tuple's insert, the others update"),
@@ -62,7 +64,7 @@ fn main() {
             let settings = format!(
                 "max_prepared_transactions = 30\nmax_wal_size = '2GB'\n{}\n{}",
                 match mode {
-                    "mixed" => "deadlock_timeout = '20ms'\nshared_buffers = '256MB'",
+                    "mixed" | "fresh-keys" => "deadlock_timeout = '20ms'\nshared_buffers = '256MB'",
                     _ => "",
                 },
                 options.text("settings").replace(';', "\n")
@@ -73,6 +75,7 @@ fn main() {
             match mode {
                 "mixed" => mixed::run(&mut torture)?,
                 "missed-tuple" => missed_tuple::run(&mut torture)?,
+                "fresh-keys" => fresh_keys::run(&mut torture)?,
                 "classic" => classic::run(&mut torture)?,
                 "partitions" => partitions::run(&mut torture)?,
                 "large" => large::run(&mut torture)?,
