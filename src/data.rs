@@ -47,26 +47,28 @@ fn announce(graph: &Graph<'_>, check: &DataCheck, number: usize, total: usize) {
 }
 
 fn answer(check: DataCheck) -> Result<Option<Answer>> {
-    let DataCheck { finding, reads, sql } = check;
-    for (relation, columns) in &reads {
+    for (relation, columns) in &check.reads {
         if !flag(&may_read(relation, columns))? {
             let why = format!("this role may not read {relation}");
-            return Ok(Some(not_checked(finding, &why)));
+            return Ok(Some(not_checked(check.finding, &why)));
         }
     }
     let (rows, example) = Spi::connect(|client| {
-        let row = client.select(sql.as_str(), Some(1), &[])?.first();
+        let row = client.select(check.sql.as_str(), Some(1), &[])?.first();
         Ok((row.get::<i64>(1)?.unwrap_or(0), row.get::<Text>(2)?.map(|t| t.0)))
     })
     .map_err(|error: pgrx::spi::Error| internal(error))?;
     if rows > 0 {
-        return Ok(Some(Answer { finding: data_check::confirmed(finding), rows: Some(rows), example }));
+        return Ok(Some(Answer { finding: check.confirmed(), rows: Some(rows), example }));
     }
     // None among those that this role sees.
-    for (relation, _) in &reads {
+    for (relation, _) in &check.reads {
         let name = quote_literal(&relation.to_string());
         if flag(&format!("SELECT pg_catalog.row_security_active({name}::pg_catalog.regclass)"))? {
-            return Ok(Some(not_checked(finding, &format!("row security hides rows of {relation} from this role"))));
+            return Ok(Some(not_checked(
+                check.finding,
+                &format!("row security hides rows of {relation} from this role"),
+            )));
         }
     }
     Ok(None)

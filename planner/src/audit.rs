@@ -5,13 +5,16 @@ use crate::layout::{GroupId, Layout, Placement};
 use crate::rules::{self, Effect, Finding, ObjectType};
 
 /// Rules that speak of the act of distributing, which is over.
-const OF_THE_ACT: [&str; 6] = [
+const OF_THE_ACT: [&str; 9] = [
     "already-distributed",
     "many-partitions-locks",
     "not-owner",
     "convert-drops-dependents",
     "identity-reset-on-local-conversion",
     "bigint-sequence-jump",
+    "fk-auto-local-conversion",
+    "fk-cycle",
+    "matview-conversion",
 ];
 
 /// The layout of `pg_dist_partition`: a group is a colocation id. Tables with a single shard count as local.

@@ -12,20 +12,24 @@ use crate::schema::{MatchType, TableKind};
 pub struct DataCheck {
     /// What it means where there are such rows.
     pub finding: Finding,
+    /// Whether Citus then refuses the table, in whatever order the steps come. A NOT VALID constraint, for instance, may
+    /// leave before the copy and return after it: that stays a matter of the rows.
+    pub refused: bool,
     /// The tables that it reads, with the columns, raw.
     pub reads: Vec<(RelationName, Vec<String>)>,
     /// Returns a count (bigint) and the key of one row (text). Every name in it is qualified.
     pub sql: String,
 }
 
-/// What was found out by asking: where there are such rows and no order of steps gets around them, Citus refuses the table.
-/// A NOT VALID constraint stays a matter of data, for it may leave before the copy and return after it.
-pub fn confirmed(mut finding: Finding) -> Finding {
-    if ["distcol-null-data", "long-names"].contains(&finding.name) {
-        finding.level = Level::Error;
-        finding.effect = Effect::Blocked;
+impl DataCheck {
+    /// The finding, when there are such rows.
+    pub fn confirmed(mut self) -> Finding {
+        if self.refused {
+            self.finding.level = Level::Error;
+            self.finding.effect = Effect::Blocked;
+        }
+        self.finding
     }
-    finding
 }
 
 /// Everything to ask under an assignment, in the order of the findings.
@@ -109,13 +113,13 @@ fn question(
         let names = columns.iter().map(|&c| t.columns[c].name.clone()).collect();
         reads.push((t.name.clone(), names));
     }
-    DataCheck { finding, reads, sql }
+    DataCheck { finding, refused: false, reads, sql }
 }
 
 fn null_distribution_column(layout: &Layout<'_>, table: TableId, finding: Finding) -> Option<DataCheck> {
     let id = layout.graph.find_column(table, &finding.object_name)?;
     let condition = format!("{} IS NULL", column(layout, "t", table, id));
-    Some(question(layout, finding, table, &condition, Vec::new(), &[id]))
+    Some(DataCheck { refused: true, ..question(layout, finding, table, &condition, Vec::new(), &[id]) })
 }
 
 /// A question for each check constraint of the table, or of a partition of it, that was never validated.
@@ -142,7 +146,9 @@ fn unchecked_rows(layout: &Layout<'_>, table: TableId, finding: &Finding) -> Vec
 fn rows_behind_long_name(layout: &Layout<'_>, table: TableId, finding: Finding) -> Option<DataCheck> {
     rules::long_name(layout, table)?;
     let any: Vec<ColumnId> = if layout.graph.table(table).columns.is_empty() { Vec::new() } else { vec![0] };
-    Some(question(layout, finding, table, "true", Vec::new(), &any))
+    // An ordinary table sometimes gets through.
+    let refused = layout.graph.table(table).kind == TableKind::Partitioned;
+    Some(DataCheck { refused, ..question(layout, finding, table, "true", Vec::new(), &any) })
 }
 
 /// The operator that says that two columns are equal; `None` where it is not known.

@@ -5,18 +5,17 @@ use super::{Check, Objection, TableCase};
 use super::rule::declare_rule;
 use crate::graph::TableId;
 use crate::layout::Layout;
-use crate::schema::TableKind;
 
 declare_rule! {
     /// ## What it is
     ///
-    /// A partitioned table to be distributed, or a partition of it, has a name longer than 54 bytes.
+    /// A table to be distributed, or a partition of it, has a name longer than 54 bytes.
     ///
     /// ## Why on Citus
     ///
-    /// Shards are named `name_shardid`. Names beyond 63 bytes are cut, and for partitioned tables with rows (from 56 bytes on
-    /// with six-digit shard numbers) the parallel copy then waits for itself. Ordinary tables, indexes and constraints
-    /// do no harm.
+    /// Shards are named `name_shardid`. Names beyond 63 bytes are cut, and for tables with rows (from 56 bytes on
+    /// with six-digit shard numbers) the parallel copy then waits for itself: as good as always for a partitioned table,
+    /// most of the time for an ordinary one. Long names of indexes and constraints do no harm.
     ///
     /// ## Example
     ///
@@ -38,7 +37,7 @@ declare_rule! {
     ///
     /// `relay/relay_event_utility.c:AppendShardIdToName`
     code: "CA114", name: "long-names", level: Warning, effect: Data,
-    title: "the name of a partitioned table or partition is too long for its shards",
+    title: "the name of a table or partition is too long for its shards",
     remediation: "Rename it, or distribute in sequential mode.",
     source: "relay/relay_event_utility.c:AppendShardIdToName",
     check: Check::Table { applies, word },
@@ -52,9 +51,6 @@ fn applies(layout: &Layout<'_>, case: &TableCase) -> bool {
 const LONGEST: usize = 54;
 
 pub fn long(layout: &Layout<'_>, table: TableId) -> Option<TableId> {
-    if layout.graph.table(table).kind != TableKind::Partitioned {
-        return None;
-    }
     let family = std::iter::once(table).chain(layout.graph.descendants(table));
     family.into_iter().find(|&t| name(layout, t).name.len() > LONGEST)
 }
@@ -78,7 +74,7 @@ fn word(layout: &Layout<'_>, case: &TableCase) -> Objection {
 mod tests {
     use super::super::testing::*;
     #[test]
-    fn counts_bytes_of_partitioned_tables() {
+    fn counts_bytes() {
         let long = "x".repeat(56);
         let p = |name: &str| table(name).columns("id bigint").partitioned();
         let schema = schema([
@@ -87,8 +83,10 @@ mod tests {
             p("q"),
             table(&"y".repeat(63)).columns("id bigint"),
         ]);
-        let all = format!("p: distributed id; q: distributed id; {}: distributed id", "y".repeat(63));
-        assert_eq!(found(&schema, &all, "long-names"), ["p"]);
+        let ordinary = "y".repeat(63);
+        let all = format!("p: distributed id; q: distributed id; {ordinary}: distributed id");
+        assert_eq!(found(&schema, &all, "long-names"), ["p", ordinary.as_str()]);
+        assert!(found(&schema, &format!("{ordinary}: reference"), "long-names").is_empty());
         assert!(found(&schema, "q: distributed id", "long-names").is_empty());
     }
 }

@@ -117,6 +117,8 @@ register! {
     "CA616" large_object_column,
     "CA617" composite_column_write,
     "CA618" extension_on_workers,
+    "CA619" check_whole_row,
+    "CA620" partitioned_check_conversion,
     "CA701" view_mixed,
     "CA702" matview,
     "CA703" matview_too_big,

@@ -239,7 +239,12 @@ impl<'a> Situation<'a> {
         tables.sort_by_key(|&t| t != graph.root(table));
         for table in tables {
             let known = |t: TableId| t != table && (self.is_known(t) || component.contains(&graph.root(t)));
-            for rule in in_force(&self.layout) {
+            // Constraints get other names, and the workers a table, when everything else was looked at.
+            let late =
+                ["typed-table-conversion", "check-whole-row", "custom-access-method", "partitioned-check-conversion"];
+            let mut rules: Vec<_> = in_force(&self.layout).collect();
+            rules.sort_by_key(|rule| late.iter().position(|name| *name == rule.name));
+            for rule in rules {
                 if let Some(message) = rule.conversion.and_then(|refuses| refuses(&self.layout, table, &known)) {
                     return Some((rule, message));
                 }

@@ -2,6 +2,7 @@
 
 use super::support::{drop_constraint, drop_index, name};
 use super::{Check, Objection, ObjectType, Report, Situation};
+use super::default_or_check_depends_on_table::used_tables;
 use super::rule::declare_rule;
 use crate::graph::TableId;
 use crate::layout::Layout;
@@ -82,14 +83,26 @@ fn missing_operator(operator: &str) -> String {
 fn of_table(layout: &Layout<'_>, table: TableId) -> Option<(String, String)> {
     let graph = layout.graph;
     let family = std::iter::once(table).chain(graph.descendants(table));
-    let mut found = family.into_iter().flat_map(|t| graph.table(t).dependencies.iter().map(move |d| (t, d)));
+    // What the row types of other tables need, the table needs.
+    let (mut used, mut open) = (Vec::new(), used_tables(layout, table, false));
+    while let Some(next) = open.pop() {
+        if next != table && !used.contains(&next) {
+            used.push(next);
+            open.extend(used_tables(layout, next, false));
+        }
+    }
+    let mut found = family.chain(used.iter().copied()).collect::<Vec<_>>().into_iter().flat_map(|t| graph.table(t).dependencies.iter().map(move |d| (t, d)));
     found.find_map(|(t, dependency)| {
         let inside = !matches!(dependency.via.as_str(), "index" | "policy" | "trigger");
         let what = description(dependency).filter(|_| inside)?;
         // Citus does not look for operators in defaults and checks: the workers do not find them.
         let message = match dependency.kind {
+            DependencyKind::Operator if dependency.via != "column" && used.contains(&t) => return None,
             DependencyKind::Operator if dependency.via != "column" => missing_operator(&dependency.name),
-            _ => format!("\"table {}\" has dependency on unsupported object \"{what}\"", name(layout, t)),
+            _ => {
+                let subject = name(layout, if used.contains(&t) { table } else { t });
+                format!("\"table {subject}\" has dependency on unsupported object \"{what}\"")
+            }
         };
         Some((message, format!("{what} ({} {})", dependency.via, dependency.via_name)))
     })
