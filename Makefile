@@ -3,12 +3,12 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo stop test install uninstall clean
+.PHONY: help demo stop test test-citus install uninstall clean
 # Cargo has its own parallelism, and the suites share one scratch server directory.
 .NOTPARALLEL:
 
 # What a user may set; passed on by the environment, so that paths with spaces arrive whole.
-export PG_CONFIG SCHEMA DATABASE SIZES KEEP INSTALLED SUITES
+export PG_CONFIG SCHEMA DATABASE SIZES KEEP INSTALLED SUITES OBJECTS SEED CASES
 
 help:
 	@printf '%s\n' \
@@ -20,7 +20,8 @@ help:
 	  '          INSTALLED=1              take the extension that is installed, build nothing' \
 	  'make stop                        stop a scratch server that was kept' \
 	  'make test                        every check, and true counts at the end' \
-	  '          SUITES="format lint shell planner backend sql isolation replication stress dump corpus oracle"   only these' \
+	  '          SUITES="format lint shell planner backend sql isolation replication stress dump restore corpus oracle citus"   only these' \
+	  'make test-citus                  random schemas, asked of the Citus of that server and of the advisor (SEED=n)' \
 	  'make install PG_CONFIG=...       build, and install into that server' \
 	  'make uninstall PG_CONFIG=...     take out of that server what install put there' \
 	  'make clean                       remove what was built, and the scratch server' \
@@ -35,6 +36,9 @@ stop:
 
 test:
 	@scripts/test.sh
+
+test-citus:
+	@SUITES=citus scripts/test.sh
 
 install:
 	@scripts/install.sh

@@ -8,10 +8,12 @@ command_name="make test"
 . "$project_dir/scripts/extension_files.sh"
 . "$project_dir/scripts/scratch_server.sh"
 
-suites=(format lint shell planner backend sql isolation replication stress dump corpus oracle)
+suites=(format lint shell planner backend sql isolation replication stress dump restore corpus oracle)
+# Beside the usual ones: takes a server that has Citus.
+more_suites=(citus)
 read -ra chosen <<<"${SUITES:-${suites[*]}}"
 for suite in "${chosen[@]}"; do
-	[[ " ${suites[*]} " == *" $suite "* ]] || fail "SUITES=$SUITES: there is no suite $suite; they are: ${suites[*]}."
+	[[ " ${suites[*]} ${more_suites[*]} " == *" $suite "* ]] || fail "SUITES=$SUITES: there is no suite $suite; they are: ${suites[*]} ${more_suites[*]}."
 done
 
 describe() {
@@ -26,8 +28,10 @@ describe() {
 	replication) printf 'replication and restore' ;;
 	stress) printf 'many clients (bench, torture)' ;;
 	dump) printf 'loading of dumps' ;;
+	restore) printf 'constraints through dump and restore' ;;
 	corpus) printf 'corpus of real schemas' ;;
 	oracle) printf 'answers of a real Citus' ;;
+	citus) printf 'random schemas, asked of Citus' ;;
 	esac
 }
 
@@ -45,7 +49,7 @@ run_lint() {
 run_shell() {
 	local files=() file bad=0 good=0 left_out=0
 	# What is sourced is read along with what sources it.
-	mapfile -t files < <(grep -lE '^#!.*bash' .ci/* scripts/* pgrx-tests/* pgrx-tests/*/check 2>/dev/null)
+	mapfile -t files < <(grep -lE '^#!.*bash' .ci/* scripts/* pgrx-tests/* pgrx-tests/*/check pgrx-tests/citus/* 2>/dev/null | sort -u)
 	for file in "${files[@]}"; do
 		if ! bash -n "$file"; then
 			bad=$((bad + 1))
@@ -59,6 +63,15 @@ run_shell() {
 	done
 	[ $left_out -eq 0 ] || printf 'shellcheck is not installed, so the scripts were read for syntax only (apt-get install shellcheck).\n'
 	if perl -c scripts/dump/statements.pl; then good=$((good + 1)); else bad=$((bad + 1)); fi
+	for file in pgrx-tests/citus/*.py; do
+		if ! command -v python3 >/dev/null; then
+			left_out=$((left_out + 1))
+		elif python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$file"; then
+			good=$((good + 1))
+		else
+			bad=$((bad + 1))
+		fi
+	done
 	printf '%s passed, %s failed, %s skipped\n' $good $bad $left_out
 	[ $bad -eq 0 ]
 }
@@ -112,12 +125,20 @@ run_dump() {
 	pgrx-tests/dumps/check
 }
 
+run_restore() {
+	pgrx-tests/dump_restore/check
+}
+
 run_corpus() {
 	pgrx-tests/corpus
 }
 
 run_oracle() {
 	pgrx-tests/oracle
+}
+
+run_citus() {
+	pgrx-tests/citus/check
 }
 
 # counts SUITE LOG STATUS: "passed failed skipped" as the log tells them. A suite that failed without counting a failure
@@ -162,14 +183,14 @@ for suite in "${chosen[@]}"; do
 	say "== $(describe "$suite")"
 	suite_started=$SECONDS
 	case $suite in
-	sql | isolation | replication | stress | corpus | oracle)
+	sql | isolation | replication | stress | corpus | oracle | citus)
 		# Once, after cargo pgrx test, which installs a build of its own with the tests in it.
 		if [ -z "$installed" ]; then
 			if (build_extension && install_extension); then installed=yes; else installed=no; fi
 		fi
 		;;
 	esac
-	if [ "$installed" = no ] && [[ " sql isolation replication stress corpus oracle " == *" $suite "* ]]; then
+	if [ "$installed" = no ] && [[ " sql isolation replication stress corpus oracle citus " == *" $suite "* ]]; then
 		printf 'Not run: the extension could not be built and installed.\n' | tee "$log"
 		status=1
 	else

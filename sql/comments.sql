@@ -21,3 +21,18 @@ COMMENT ON FUNCTION advisor.check_distribution() IS
 COMMENT ON SCHEMA advisor IS 'plans how to distribute this database over Citus';
 
 GRANT USAGE ON SCHEMA advisor TO PUBLIC;
+COMMENT ON FUNCTION advisor.add_global_unique(regclass, name, name, boolean, boolean, boolean, boolean, boolean) IS
+  'makes a column unique across all partitions or children of a table; returns the name of the constraint';
+COMMENT ON FUNCTION advisor.add_global_unique(regclass, name[], name, boolean, boolean, boolean, boolean, boolean) IS
+  'makes columns together unique across all partitions or children of a table; returns the name of the constraint';
+COMMENT ON FUNCTION advisor.validate_constraint(regclass, name) IS
+  'looks at the rows that a global constraint has not looked at; they can be read and written meanwhile';
+COMMENT ON FUNCTION advisor.drop_constraint(regclass, name, boolean, boolean) IS
+  'drops a global constraint, and the indexes that were made for it';
+COMMENT ON FUNCTION advisor.rename_constraint(regclass, name, name) IS 'renames a global constraint on all its tables';
+COMMENT ON FUNCTION advisor.violations(regclass, name) IS 'every row that holds a duplicated key of a global constraint';
+COMMENT ON FUNCTION advisor.repair_constraints(regclass) IS
+  'mends global constraints: missing or disabled triggers, missing indexes; a row for each action';
+COMMENT ON FUNCTION advisor._global_constraints() IS 'the rows of advisor.global_constraints';
+COMMENT ON FUNCTION advisor._follow_ddl() IS 'event trigger: global constraints follow what happens to their tables';
+COMMENT ON FUNCTION advisor._follow_drop() IS 'event trigger: global constraints end with their tables';

@@ -60,7 +60,7 @@ fn answer(check: DataCheck) -> Result<Option<Answer>> {
     })
     .map_err(|error: pgrx::spi::Error| internal(error))?;
     if rows > 0 {
-        return Ok(Some(Answer { finding, rows: Some(rows), example }));
+        return Ok(Some(Answer { finding: data_check::confirmed(finding), rows: Some(rows), example }));
     }
     // None among those that this role sees.
     for (relation, _) in &reads {

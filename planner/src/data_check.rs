@@ -18,6 +18,16 @@ pub struct DataCheck {
     pub sql: String,
 }
 
+/// What was found out by asking: where there are such rows and no order of steps gets around them, Citus refuses the table.
+/// A NOT VALID constraint stays a matter of data, for it may leave before the copy and return after it.
+pub fn confirmed(mut finding: Finding) -> Finding {
+    if ["distcol-null-data", "long-names"].contains(&finding.name) {
+        finding.level = Level::Error;
+        finding.effect = Effect::Blocked;
+    }
+    finding
+}
+
 /// Everything to ask under an assignment, in the order of the findings.
 pub fn checks(layout: &Layout<'_>) -> Vec<DataCheck> {
     let graph = layout.graph;
@@ -128,11 +138,11 @@ fn unchecked_rows(layout: &Layout<'_>, table: TableId, finding: &Finding) -> Vec
     found
 }
 
+/// Rows anywhere in the table: it need not be the partition with the long name that has them.
 fn rows_behind_long_name(layout: &Layout<'_>, table: TableId, finding: Finding) -> Option<DataCheck> {
-    let graph = layout.graph;
-    let long = rules::long_name(layout, table)?;
-    let any: Vec<ColumnId> = if graph.table(long).columns.is_empty() { Vec::new() } else { vec![0] };
-    Some(question(layout, finding, long, "true", Vec::new(), &any))
+    rules::long_name(layout, table)?;
+    let any: Vec<ColumnId> = if layout.graph.table(table).columns.is_empty() { Vec::new() } else { vec![0] };
+    Some(question(layout, finding, table, "true", Vec::new(), &any))
 }
 
 /// The operator that says that two columns are equal; `None` where it is not known.

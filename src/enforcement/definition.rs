@@ -91,8 +91,10 @@ fn drop_constraint(
     relation: Option<Table>,
     constraint_name: Option<Name>,
     if_exists: default!(Option<bool>, "false"),
-    _cascade: default!(Option<bool>, "false"),
+    cascade: default!(Option<bool>, "false"),
 ) -> Result<()> {
+    // For what references the key, once something can.
+    let _ = cascade;
     let relation = required(relation, "relation")?.0;
     let name = required(constraint_name, "constraint_name")?.0;
     if if_exists == Some(true) && candidates(relation, &name)?.is_empty() {
@@ -201,11 +203,13 @@ fn add(relation: Oid, columns: Vec<String>, scalar: bool, wish: Wish) -> Result<
     if wish.name.is_some() {
         refuse_taken(&members, "", &name)?;
     }
+    refuse_citus(root, &members, &columns, &name, &wish)?;
+    if root.kind != "f" {
+        refuse_native(root, &members, &columns, &name, &wish)?;
+    }
     for member in &members {
         membership::refuse_unfit(member, &name)?;
     }
-    refuse_citus(root, &members, &columns)?;
-    refuse_native(root, &members, &columns, &name, &wish)?;
 
     let mut constraint = Constraint::planned(root, name, columns, wish.is_deferrable, wish.initially_deferred);
     own_work(|| install(&mut constraint, members, &wish))?;
@@ -367,13 +371,15 @@ fn same_columns(a: &[String], b: &[String]) -> bool {
 }
 
 /// Tables that Citus distributes have their rows on other servers.
-fn refuse_citus(root: &Member, members: &[Member], columns: &[String]) -> Result<()> {
+fn refuse_citus(root: &Member, members: &[Member], columns: &[String], name: &str, wish: &Wish) -> Result<()> {
     if !catalog::citus_is_there() {
         return Ok(());
     }
     let oids: Vec<String> = members.iter().map(|m| m.oid.to_u32().to_string()).collect();
     let sql = format!(
-        "SELECT c.relname, p.partmethod, p.repmodel, p.colocationid
+        "SELECT c.relname, p.partmethod, p.repmodel, p.colocationid,
+           CASE WHEN p.partkey IS NOT NULL
+             THEN pg_catalog.column_to_column_name(p.logicalrelid, p.partkey::pg_catalog.text) END
          FROM pg_catalog.pg_dist_partition p JOIN pg_catalog.pg_class c ON c.oid = p.logicalrelid
          WHERE p.logicalrelid::pg_catalog.oid = ANY ('{{{}}}'::pg_catalog.oid[])
          ORDER BY p.logicalrelid::pg_catalog.oid <> '{}'::pg_catalog.oid, 1 LIMIT 1",
@@ -394,22 +400,24 @@ fn refuse_citus(root: &Member, members: &[Member], columns: &[String]) -> Result
             Some(format!("SELECT pg_catalog.undistribute_table({});", quote_literal(&root.relation))),
         ));
     }
-    let (kind, reference) = match row.text(1).as_str() {
-        "n" if row.text(2) == "t" => ("a reference", true),
-        "n" => ("a distributed", false),
-        _ => ("a distributed", false),
-    };
+    let reference = row.text(1) == "n" && row.text(2) == "t";
+    let kind = if reference { "a reference" } else { "a distributed" };
+    let single = root.holds_rows() && members.len() == 1;
+    let enough = row.optional(4).is_none_or(|column| columns.contains(&column));
+    if enough && (single || native_across_partitions(root, members, columns)?) {
+        return Err(refusal_with(
+            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            format!("\"{}\" is {kind} table, on which a native unique constraint does this better", row.text(0)),
+            None,
+            Some(native_statement(root, columns, name, wish)),
+        ));
+    }
     let keys = format!(
         "{}.{}",
         quote_identifier(&root.schema),
         quote_identifier(&tables::made_name(&root.table, &columns.join("_"), "keys"))
     );
     let list = quote_identifiers(columns.iter().map(String::as_str));
-    let place = if reference {
-        format!("create_reference_table({})", quote_literal(&keys))
-    } else {
-        format!("create_distributed_table({}, {})", quote_literal(&keys), quote_literal(&columns[0]))
-    };
     Err(refusal_with(
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         format!("\"{}\" is {kind} table and cannot have a global unique constraint", row.text(0)),
@@ -418,11 +426,16 @@ fn refuse_citus(root: &Member, members: &[Member], columns: &[String]) -> Result
             "Keep the keys in a table that is distributed by them, and write both in one transaction:\n\
              CREATE TABLE {keys} AS SELECT {list} FROM {} WITH NO DATA;\n\
              ALTER TABLE {keys} ADD PRIMARY KEY ({list});\n\
-             SELECT {place};\n\
-             INSERT INTO {keys} SELECT {list} FROM {};\n\
-             -- from then on, with each INSERT INTO {} in the same transaction:\n\
+             SELECT create_distributed_table({}, {});\n\
+             INSERT INTO {keys} SELECT {list} FROM {} WHERE {};\n\
+             -- from then on, with each INSERT INTO {} in the same transaction, and likewise with UPDATE and DELETE:\n\
              -- INSERT INTO {keys} ({list}) VALUES (...);",
-            root.relation, root.relation, root.relation
+            root.relation,
+            quote_literal(&keys),
+            quote_literal(&columns[0]),
+            root.relation,
+            columns.iter().map(|c| format!("{} IS NOT NULL", quote_identifier(c))).collect::<Vec<_>>().join(" AND "),
+            root.relation
         )),
     ))
 }
@@ -433,11 +446,6 @@ fn refuse_native(root: &Member, members: &[Member], columns: &[String], name: &s
     if !single && !native_across_partitions(root, members, columns)? {
         return Ok(());
     }
-    let deferral = match (wish.is_deferrable, wish.initially_deferred) {
-        (_, true) => " DEFERRABLE INITIALLY DEFERRED",
-        (true, false) => " DEFERRABLE",
-        (false, false) => "",
-    };
     let why = if !single {
         "The key contains the partition key of every level."
     } else if root.is_partition {
@@ -449,13 +457,22 @@ fn refuse_native(root: &Member, members: &[Member], columns: &[String], name: &s
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         format!("a native unique constraint on \"{}\" does this better", root.table),
         Some(why.to_owned()),
-        Some(format!(
-            "ALTER TABLE {} ADD CONSTRAINT {} UNIQUE ({}){deferral};",
-            root.relation,
-            quote_identifier(name),
-            quote_identifiers(columns.iter().map(String::as_str))
-        )),
+        Some(native_statement(root, columns, name, wish)),
     ))
+}
+
+fn native_statement(root: &Member, columns: &[String], name: &str, wish: &Wish) -> String {
+    let deferral = match (wish.is_deferrable, wish.initially_deferred) {
+        (_, true) => " DEFERRABLE INITIALLY DEFERRED",
+        (true, false) => " DEFERRABLE",
+        (false, false) => "",
+    };
+    format!(
+        "ALTER TABLE {} ADD CONSTRAINT {} UNIQUE ({}){deferral};",
+        root.relation,
+        quote_identifier(name),
+        quote_identifiers(columns.iter().map(String::as_str))
+    )
 }
 
 /// Whether PostgreSQL would take UNIQUE on a partitioned table: the partition key of each level is a part of the key and

@@ -84,7 +84,7 @@ fn refuse_first(constraint: &Constraint, sql: &str, occasion: Occasion) -> Resul
     })?;
     let Some(row) = found.first() else { return Ok(()) };
     let name = &constraint.name;
-    constraint_error::raise(Violation {
+    Err(constraint_error::report(Violation {
         code: PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
         message: match occasion {
             Occasion::Create => format!("could not create unique constraint \"{name}\""),
@@ -95,11 +95,10 @@ fn refuse_first(constraint: &Constraint, sql: &str, occasion: Occasion) -> Resul
         } else {
             "Duplicate keys exist.".to_owned()
         }),
-        hint: None,
         schema: &constraint.schema,
         table: &constraint.table,
         constraint: name,
-    })
+    }))
 }
 
 /// Whether the caller may be shown values.

@@ -61,7 +61,7 @@ pub fn global_constraints() -> Result<
             None,
             constraint.is_deferrable,
             constraint.initially_deferred,
-            constraint.is_validated(),
+            constraint.is_validated() && members.iter().all(fires),
             partitions as i64,
             problems.is_empty(),
             (!problems.is_empty()).then(|| Text(problems.join("; "))),
@@ -69,6 +69,11 @@ pub fn global_constraints() -> Result<
         ));
     }
     Ok(TableIterator::new(rows))
+}
+
+/// Whether no row comes into the member unchecked.
+fn fires(member: &Member) -> bool {
+    member.trigger.as_ref().is_some_and(|trigger| trigger.enabled == "A" || trigger.enabled == "O")
 }
 
 /// What keeps a constraint from being enforced, or from being enforced fast.
@@ -90,7 +95,6 @@ fn problems(constraint: &Constraint, members: &[Member]) -> Vec<String> {
             },
         }
         if member.holds_rows()
-            && tables::lock(member.oid, pg_sys::AccessShareLock)
             && let Err(reason) = member.serving_index(&constraint.columns)
         {
             problems.push(format!("no usable index on {relation}: {reason}"));
@@ -209,10 +213,9 @@ fn repair(constraint: Constraint) -> Result<Vec<String>> {
     if !constraint.registry_is_current() && !constraint.registered {
         actions.push("registered the constraint".to_owned());
     }
-    let root_trigger = |members: &[Member]| {
-        members.iter().find(|m| m.oid == constraint.root).and_then(|m| m.trigger.as_ref()).map(|t| t.oid)
-    };
-    constraint.trigger = root_trigger(&inventory::members(constraint.root, &constraint.token, Sees::Latest)?);
+    let now = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    let root = now.iter().find(|m| m.oid == constraint.root);
+    constraint.trigger = root.and_then(|m| m.trigger.as_ref()).map(|t| t.oid);
     if claims::are_missing(constraint.id(), &constraint.root_columns()) {
         claims::renew(constraint.id(), &constraint.root_columns(), None)?;
         actions.push("recorded which keys each table may hold".to_owned());

@@ -43,7 +43,7 @@ CREATE FUNCTION advisor._follow_ddl() RETURNS event_trigger LANGUAGE c AS 'MODUL
 )]
 pub fn follow_ddl(call: pg_sys::FunctionCallInfo) -> Result<()> {
     let Some(effects) = ddl_event::effects(call) else { return Err(not_an_event()) };
-    if OWN_WORK.get() || !any_constraint() {
+    if OWN_WORK.get() || !any_constraint() || ddl_event::concerns_no_tree(call) {
         return Ok(());
     }
     let changed = changed_tables()?;
@@ -89,22 +89,30 @@ fn not_an_event() -> pgrx::pg_sys::panic::ErrorReport {
 }
 
 /// Whether any trigger of ours is there.
-pub fn any_constraint() -> bool {
-    let function = tables::advisor_function(c"check_global_unique");
+fn any_constraint() -> bool {
+    let function = check_function();
     function != Oid::INVALID && tables::function_is_used(function)
+}
+
+/// The function of our triggers, found without a privilege on the schema: other people's DDL gets here.
+fn check_function() -> Oid {
+    tables::advisor_function(c"check_global_unique")
 }
 
 /// The tables that the statement made or altered; all with a trigger of ours where a schema was renamed.
 fn changed_tables() -> Result<Vec<Oid>> {
-    let sql = "SELECT DISTINCT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
+    let sql = format!(
+        "SELECT DISTINCT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
                WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                UNION
                SELECT t.tgrelid FROM pg_catalog.pg_event_trigger_ddl_commands() e
                  JOIN pg_catalog.pg_class c ON c.relnamespace = e.objid
                  JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
-                   AND t.tgfoid = 'advisor.check_global_unique()'::pg_catalog.regprocedure
-               WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.command_tag = 'ALTER SCHEMA'";
-    Ok(query::rows(sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect())
+                   AND t.tgfoid = '{}'::pg_catalog.oid
+               WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.command_tag = 'ALTER SCHEMA'",
+        check_function().to_u32()
+    );
+    Ok(query::rows(&sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect())
 }
 
 /// The constraints that cover one of the tables, or covered it.
@@ -125,8 +133,9 @@ fn concerned(changed: &[Oid], effects: &[Effect]) -> Result<Vec<Constraint>> {
            SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.relation
          )
          SELECT DISTINCT t.tgrelid FROM up JOIN pg_catalog.pg_trigger t ON t.tgrelid = up.relation
-         WHERE t.tgfoid = 'advisor.check_global_unique()'::pg_catalog.regprocedure",
-        from.join(",")
+         WHERE t.tgfoid = '{}'::pg_catalog.oid",
+        from.join(","),
+        check_function().to_u32()
     );
     let carriers: Vec<Oid> = query::rows(&sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect();
     if carriers.is_empty() {
@@ -219,10 +228,8 @@ fn take_in(constraint: &Constraint, members: &[Member], changed: &[Oid]) -> Resu
             }
         }
     }
-    if constraint.is_validated() {
-        for member in new.iter().filter(|m| m.holds_rows() && m.bytes > 0) {
-            duplicates::refuse_in_newcomer(constraint, member)?;
-        }
+    for member in new.iter().filter(|m| m.holds_rows() && m.bytes > 0) {
+        duplicates::refuse_in_newcomer(constraint, member)?;
     }
     let new: Vec<Oid> = new.iter().map(|member| member.oid).collect();
     claims::renew(constraint.id(), &constraint.root_columns(), Some(&new))
@@ -253,8 +260,8 @@ pub fn as_extension_owner<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
 
 /// After DROP: backends read again which members there are.
 fn forget_members_dropped() -> Result<()> {
-    let sql =
-        "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_type IN ('table', 'foreign table')";
+    // A member that goes takes its trigger along.
+    let sql = "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_type = 'trigger'";
     if !query::rows(sql, Sees::Latest, 1)?.is_empty() {
         for constraint in inventory::constraints(Sees::Latest)? {
             tables::forget_cached(constraint.root);
@@ -263,25 +270,21 @@ fn forget_members_dropped() -> Result<()> {
     Ok(())
 }
 
-/// Rows of the registry end with their table, or when a key column took the trigger along. A trigger that was dropped by
-/// name is a fault, which the registry remembers.
+/// Rows of the registry end with their table, or with a column of the key. A trigger that was dropped by name is a fault,
+/// which the registry remembers.
 fn forget_constraints_dropped() -> Result<()> {
-    if tables::advisor_function(c"check_global_unique") == Oid::INVALID {
+    if tables::advisor_table_is_empty(c"global_constraint_registry") {
         return Ok(());
     }
     let sql = "SELECT r.token, r.relation FROM advisor.global_constraint_registry r
                WHERE EXISTS (
                  SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d
                  WHERE d.object_type = 'table' AND d.object_identity = r.relation
-                    OR d.object_type = 'trigger' AND NOT d.original AND d.address_names[3] = r.constraint_name
+                    OR d.object_type = 'table column' AND d.address_names[3] = ANY (r.columns)
                        AND pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) = r.relation
                )";
-    let gone = query::rows(sql, Sees::Latest, 0)?;
-    if gone.is_empty() {
-        return Ok(());
-    }
     as_extension_owner(|| {
-        for row in &gone {
+        for row in &query::rows(sql, Sees::Latest, 0)? {
             query::run(&format!(
                 "DELETE FROM advisor.global_constraint_registry WHERE token = {} AND relation = {}",
                 quote_literal(&row.text(0)),

@@ -25,7 +25,7 @@ impl fmt::Display for NoIndex {
 }
 
 /// The best index of `member` for a key on `columns`, attribute numbers of that member in the order of the constraint.
-/// The caller holds a lock on the member.
+/// No lock is kept.
 ///
 /// An index serves if it is a usable btree without predicate whose first columns are the key's, in order and ascending,
 /// compared as the column's type compares by default and under the column's collation.

@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::{AlterTableType as Action, Oid};
 
 use super::encoding::from_server;
+use super::tables;
 
 /// What a statement does that concerns a tree of tables.
 #[derive(Debug, PartialEq)]
@@ -20,6 +21,30 @@ pub enum Effect {
     Enabled(Option<String>),
     /// Triggers were disabled, or enabled for replicas only.
     Disabled(Option<String>),
+}
+
+/// Whether a statement's own words tell that it concerns no tree with triggers: a table that is made without parents, or
+/// altered without having triggers or parents.
+pub fn concerns_no_tree(call: pg_sys::FunctionCallInfo) -> bool {
+    // SAFETY: as in `effects`.
+    unsafe {
+        let context = (*call).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
+            return false;
+        }
+        let statement = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
+        if statement.is_null() {
+            return false;
+        }
+        match (*statement).type_ {
+            pg_sys::NodeTag::T_CreateStmt => (*statement.cast::<pg_sys::CreateStmt>()).inhRelations.is_null(),
+            pg_sys::NodeTag::T_AlterTableStmt => {
+                let table = named((*statement.cast::<pg_sys::AlterTableStmt>()).relation);
+                table != Oid::INVALID && !tables::has_triggers(table) && !tables::has_parents(table)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What a statement does; `None` where the call is not of an event trigger.

@@ -13,6 +13,10 @@ const DEPEND_REFERENCE_INDEX: Oid = Oid::from_u32(2674);
 const REFERENCED_CLASS: i16 = 4;
 const REFERENCED_OBJECT: i16 = 5;
 
+/// pg_inherits, and its index on the child.
+const INHERITS: Oid = Oid::from_u32(2611);
+const INHERITS_CHILD_INDEX: Oid = Oid::from_u32(2680);
+
 /// Locks a table to the end of the transaction; false where it is gone.
 pub fn lock(table: Oid, mode: u32) -> bool {
     // SAFETY: takes a lock on an OID, whether or not something has it; then asks whether something does.
@@ -81,35 +85,57 @@ pub fn index_goes_with_trigger(index: Oid, trigger: Oid) {
     unsafe { pg_sys::recordDependencyOn(&index, &trigger, pg_sys::DependencyType::DEPENDENCY_AUTO) };
 }
 
-/// Whether anything depends on a function: one look into an index.
+/// Whether a trigger executes a function: one look into an index.
 pub fn function_is_used(function: Oid) -> bool {
-    // SAFETY: reads pg_depend through its index on what is referenced; keys, scan and relation are local and closed. An
-    // error on the way ends the transaction, which releases what is open.
+    let keys = [(REFERENCED_CLASS, pg_sys::ProcedureRelationId), (REFERENCED_OBJECT, function)];
+    // classid is the first column.
+    any_row(DEPEND, DEPEND_REFERENCE_INDEX, &keys, |first| first == pg_sys::TriggerRelationId)
+}
+
+/// Whether a table inherits, or is a partition: one look into an index.
+pub fn has_parents(table: Oid) -> bool {
+    any_row(INHERITS, INHERITS_CHILD_INDEX, &[(1, table)], |_| true)
+}
+
+/// Whether a table has triggers, or had some lately.
+pub fn has_triggers(table: Oid) -> bool {
+    // SAFETY: a look-up in a cache; the entry is released after it was read.
     unsafe {
-        let depend = pg_sys::table_open(DEPEND, pg_sys::AccessShareLock as i32);
-        let mut keys = [pg_sys::ScanKeyData::default(); 2];
-        let equal = pg_sys::BTEqualStrategyNumber as u16;
-        let procedure = pg_sys::Oid::from(pg_sys::F_OIDEQ);
-        let class: pg_sys::Datum = pg_sys::ProcedureRelationId.into();
-        pg_sys::ScanKeyInit(&mut keys[0], REFERENCED_CLASS, equal, procedure, class);
-        pg_sys::ScanKeyInit(&mut keys[1], REFERENCED_OBJECT, equal, procedure, function.into());
-        let index = DEPEND_REFERENCE_INDEX;
-        let scan = pg_sys::systable_beginscan(depend, index, true, std::ptr::null_mut(), 2, keys.as_mut_ptr());
-        let mut used = false;
-        loop {
+        let none = pg_sys::Datum::null();
+        let tuple = pg_sys::SearchSysCache(pg_sys::SysCacheIdentifier::RELOID as i32, table.into(), none, none, none);
+        if tuple.is_null() {
+            return false;
+        }
+        let has = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).relhastriggers;
+        pg_sys::ReleaseSysCache(tuple);
+        has
+    }
+}
+
+/// Whether a catalog has a row with these OIDs in these columns, the first ones of the index, whose first column passes.
+fn any_row(catalog: Oid, index: Oid, keys: &[(i16, Oid)], passes: impl Fn(Oid) -> bool) -> bool {
+    // SAFETY: reads a catalog through one of its indexes; keys, scan and relation are local and closed. The first column of
+    // these catalogs is an OID that is never NULL. An error on the way ends the transaction, which releases what is open.
+    unsafe {
+        let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as i32);
+        let mut scan_keys = vec![pg_sys::ScanKeyData::default(); keys.len()];
+        for (key, (column, value)) in scan_keys.iter_mut().zip(keys) {
+            let equal = pg_sys::BTEqualStrategyNumber as u16;
+            pg_sys::ScanKeyInit(key, *column, equal, Oid::from(pg_sys::F_OIDEQ), (*value).into());
+        }
+        let (snapshot, count) = (std::ptr::null_mut(), scan_keys.len() as i32);
+        let scan = pg_sys::systable_beginscan(relation, index, true, snapshot, count, scan_keys.as_mut_ptr());
+        let mut found = false;
+        while !found {
             let tuple = pg_sys::systable_getnext(scan);
             if tuple.is_null() {
                 break;
             }
-            // classid is the first column.
-            if *pg_sys::GETSTRUCT(tuple).cast::<Oid>() == pg_sys::TriggerRelationId {
-                used = true;
-                break;
-            }
+            found = passes(*pg_sys::GETSTRUCT(tuple).cast::<Oid>());
         }
         pg_sys::systable_endscan(scan);
-        pg_sys::table_close(depend, pg_sys::AccessShareLock as i32);
-        used
+        pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
+        found
     }
 }
 
@@ -129,6 +155,28 @@ pub fn advisor_function(name: &CStr) -> Oid {
             schema.into(),
             pg_sys::Datum::null(),
         )
+    }
+}
+
+/// Whether a table of schema `advisor` has no pages, or is not there.
+pub fn advisor_table_is_empty(name: &CStr) -> bool {
+    // SAFETY: look-ups by terminated names; the table stays locked while it is open.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"advisor".as_ptr(), true);
+        if schema == Oid::INVALID {
+            return true;
+        }
+        let table = pg_sys::get_relname_relid(name.as_ptr(), schema);
+        if table == Oid::INVALID {
+            return true;
+        }
+        let relation = pg_sys::try_relation_open(table, pg_sys::AccessShareLock as i32);
+        if relation.is_null() {
+            return true;
+        }
+        let pages = pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM);
+        pg_sys::relation_close(relation, pg_sys::AccessShareLock as i32);
+        pages == 0
     }
 }
 

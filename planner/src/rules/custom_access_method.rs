@@ -41,6 +41,7 @@ declare_rule! {
     title: "the table uses an access method that the workers do not have",
     remediation: "Use heap, or an access method that belongs to an extension.",
     source: "commands/create_distributed_table.c:CreateCitusTable",
+    conversion: conversion,
     check: Check::Table { applies, word },
 }
 
@@ -62,11 +63,19 @@ fn culprit<'a>(layout: &Layout<'a>, table: TableId) -> Option<(TableId, &'a str)
 fn word(layout: &Layout<'_>, case: &TableCase) -> Objection {
     let (table, method) = culprit(layout, case.table).unwrap_or((case.table, ""));
     Objection {
-        message: format!("access method \"{method}\" does not exist"),
+        message: message(method),
         detail: Some(format!("{} uses an access method that belongs to no extension: the workers lack it.", name(layout, table))),
         hint: Some("Accepted where the access method was created on every worker by hand first.".to_owned()),
         fix_sql: Some(format!("ALTER TABLE {} SET ACCESS METHOD heap;", name(layout, table))),
     }
+}
+
+fn message(method: &str) -> String {
+    format!("access method \"{method}\" does not exist")
+}
+
+fn conversion(layout: &Layout<'_>, table: TableId, _: &dyn Fn(TableId) -> bool) -> Option<String> {
+    culprit(layout, table).map(|(_, method)| message(method))
 }
 
 #[cfg(test)]
@@ -82,5 +91,18 @@ mod tests {
         let schema = schema([by_hand, columnar]);
         assert_eq!(found(&schema, "a: distributed id; b: distributed id", "custom-access-method"), ["a"]);
         assert!(found(&schema, "b: reference", "custom-access-method").is_empty());
+    }
+    #[test]
+    fn stands_in_the_way_of_a_foreign_key_to_a_reference_table() {
+        let with = |method: &str| {
+            let own = table("a").columns("r_id bigint").foreign_key("fk", "r_id", "r(id)");
+            schema([
+                table("r").columns("id bigint").primary_key("id"),
+                own.with(|t| t.access_method = Some(method.into())),
+            ])
+        };
+        assert_eq!(blocked(&with("heap_copy"), "r: reference"), ["custom-access-method a.fk"]);
+        assert!(blocked(&with("heap_copy"), "").is_empty());
+        assert!(blocked(&with("heap"), "r: reference").is_empty());
     }
 }

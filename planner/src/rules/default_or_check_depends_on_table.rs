@@ -6,7 +6,7 @@ use super::rule::declare_rule;
 use crate::graph::TableId;
 use crate::identifier::parse_qualified_name;
 use crate::layout::Layout;
-use crate::schema::{Dependency, DependencyKind, RelationName};
+use crate::schema::{Index, Dependency, DependencyKind, RelationName};
 
 declare_rule! {
     /// ## What it is
@@ -49,10 +49,24 @@ declare_rule! {
 
 /// Tables whose row types the definition of a table, or of a partition of it, uses; the table itself only if asked for.
 pub(super) fn used_tables(layout: &Layout<'_>, table: TableId, itself: bool) -> Vec<TableId> {
+    used_by(layout, table, &["index", "policy", "trigger"]).into_iter().filter(|&u| itself || u != table).collect()
+}
+
+/// The same of a table that exists with its indexes.
+pub(super) fn used_with_indexes(layout: &Layout<'_>, table: TableId) -> Vec<TableId> {
+    used_by(layout, table, &["policy", "trigger"])
+}
+
+/// The same of one index.
+pub(super) fn used_by_index(layout: &Layout<'_>, table: TableId, index: &Index) -> Vec<TableId> {
+    let dependencies = layout.graph.table(table).dependencies.iter();
+    dependencies.filter(|d| d.via == "index" && d.via_name == index.name).filter_map(|d| used(layout, d)).collect()
+}
+
+fn used_by(layout: &Layout<'_>, table: TableId, without: &[&str]) -> Vec<TableId> {
     let family = std::iter::once(table).chain(layout.graph.descendants(table));
     let dependencies = family.flat_map(|t| &layout.graph.table(t).dependencies);
-    let before = dependencies.filter(|d| !matches!(d.via.as_str(), "index" | "policy" | "trigger"));
-    before.filter_map(|d| used(layout, d)).filter(|&u| itself || u != table).collect()
+    dependencies.filter(|d| !without.contains(&d.via.as_str())).filter_map(|d| used(layout, d)).collect()
 }
 
 /// The table that a dependency leads to through its row type.
@@ -67,8 +81,7 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
     for table in layout.graph.tables().filter(|&t| !layout.is_local(t)) {
         let t = layout.graph.table(table);
         for index in t.indexes.iter().filter(|i| i.parent.is_none()) {
-            let of_index = t.dependencies.iter().filter(|d| d.via == "index" && d.via_name == index.name);
-            let missing = of_index.filter_map(|d| used(layout, d)).find(|&u| layout.is_local(u));
+            let missing = used_by_index(layout, table, index).into_iter().find(|&u| layout.is_local(u));
             let Some(missing) = missing else { continue };
             let (name, missing_name) = (RelationName::new(&t.name.schema, &index.name), name(layout, missing));
             report(
@@ -112,8 +125,10 @@ fn refuses(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> Option<
     Some((ObjectType::Table, name(layout, table).name.clone(), objection))
 }
 
-fn conversion(layout: &Layout<'_>, table: TableId, known: &dyn Fn(TableId) -> bool) -> Option<String> {
-    let missing = used_tables(layout, table, false).into_iter().find(|&u| !known(u))?;
+/// A local table is not known even if Citus manages it: what was the table is its shard by then, and keeps the row type.
+fn conversion(layout: &Layout<'_>, table: TableId, _: &dyn Fn(TableId) -> bool) -> Option<String> {
+    let used = used_with_indexes(layout, table).into_iter().filter(|&u| u != table);
+    let missing = used.into_iter().find(|&u| layout.is_local(layout.graph.root(u)))?;
     Some(message(layout, table, missing))
 }
 
@@ -143,5 +158,23 @@ mod tests {
         );
         assert!(found(&schema, "price: reference; a_quote: distributed org_id", rule).is_empty());
         assert!(found(&schema, "price: distributed id g; a_quote: distributed org_id g", rule).is_empty());
+    }
+    #[test]
+    fn does_not_find_the_row_type_of_a_managed_table() {
+        let uses = |name: &str| Dependency {
+            kind: DependencyKind::Table,
+            name: format!("public.{name}"),
+            via: "column".into(),
+            via_name: "x".into(),
+            extension: None,
+        };
+        let schema = schema([
+            table("r").columns("id bigint").primary_key("id"),
+            table("price").columns("r_id bigint").foreign_key("a_fk", "r_id", "r(id)"),
+            table("quote").columns("r_id bigint").foreign_key("b_fk", "r_id", "r(id)").with(|t| t.dependencies.push(uses("price"))),
+            table("note").columns("r_id bigint").foreign_key("c_fk", "r_id", "r(id)").with(|t| t.dependencies.push(uses("r"))),
+        ]);
+        assert_eq!(blocked(&schema, "r: reference"), ["default-or-check-depends-on-table quote.b_fk"]);
+        assert!(blocked(&schema, "r: reference; price: reference; quote: reference").is_empty());
     }
 }

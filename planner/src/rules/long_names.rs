@@ -14,7 +14,7 @@ declare_rule! {
     ///
     /// ## Why on Citus
     ///
-    /// Shards are named `name_shardid`. Names beyond 63 bytes are cut, and for partitions with rows (from 56 bytes on
+    /// Shards are named `name_shardid`. Names beyond 63 bytes are cut, and for partitioned tables with rows (from 56 bytes on
     /// with six-digit shard numbers) the parallel copy then waits for itself. Ordinary tables, indexes and constraints
     /// do no harm.
     ///
@@ -65,8 +65,8 @@ fn word(layout: &Layout<'_>, case: &TableCase) -> Objection {
     Objection {
         message: "canceling the transaction since it was involved in a distributed deadlock".to_owned(),
         detail: Some(format!(
-            "The name of {name} has {} bytes; with the number of a shard behind it, it does not fit into 63. With rows in \
-             it the parallel copy waits for itself.",
+            "The name of {name} has {} bytes; with the number of a shard behind it, it does not fit into 63. With rows \
+             anywhere in the table the parallel copy waits for itself.",
             name.name.len()
         )),
         hint: Some("Rename it, or set this for the session that distributes it.".to_owned()),

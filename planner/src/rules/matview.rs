@@ -41,7 +41,7 @@ declare_rule! {
 fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
     let views = &situation.layout.graph.schema.views;
     for view in views.iter().filter(|v| v.materialized) {
-        let tables = tables_read(situation, view);
+        let tables = tables_read(&situation.layout, view);
         let known: Vec<String> = tables
             .iter()
             .filter(|&&t| !situation.layout.is_local(t))

@@ -79,7 +79,9 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
 fn instead(trigger: &Trigger) -> &'static str {
     let names = format!("{} {}", trigger.name, trigger.function).to_lowercase();
     let any = |words: &[&str]| words.iter().any(|w| names.contains(w));
-    if any(&["tsvector", "search"]) {
+    if trigger.function == super::global_unique_lost::FUNCTION {
+        "A table of the keys, distributed by them, keeps them unique: see global-unique-lost."
+    } else if any(&["tsvector", "search"]) {
         "A generated column (to_tsvector) keeps a search vector without a trigger."
     } else if any(&["updated", "modified", "touch", "timestamp", "stamp"]) {
         "A time of change can be DEFAULT now() and written by the application."

@@ -6,6 +6,7 @@ use super::support::{enumerate, keep_as_reference, name};
 use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
 use crate::graph::TableId;
+use crate::layout::Layout;
 use crate::schema::View;
 
 declare_rule! {
@@ -44,8 +45,8 @@ declare_rule! {
 }
 
 /// Tables that a view reads, through other views too.
-pub(super) fn tables_read(situation: &Situation<'_>, view: &View) -> Vec<TableId> {
-    let graph = situation.layout.graph;
+pub(super) fn tables_read(layout: &Layout<'_>, view: &View) -> Vec<TableId> {
+    let graph = layout.graph;
     let (mut seen, mut tables) = (BTreeSet::new(), BTreeSet::new());
     let mut open: Vec<_> = view.reads.iter().collect();
     while let Some(name) = open.pop() {
@@ -61,7 +62,7 @@ pub(super) fn tables_read(situation: &Situation<'_>, view: &View) -> Vec<TableId
 fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
     let views = &situation.layout.graph.schema.views;
     for view in views.iter().filter(|v| !v.materialized) {
-        let tables = tables_read(situation, view);
+        let tables = tables_read(&situation.layout, view);
         let local: Vec<&TableId> = tables.iter().filter(|&&t| !situation.is_known(t)).collect();
         if local.is_empty() || local.len() == tables.len() {
             continue;
