@@ -230,11 +230,18 @@ fn claim(batch: &Batch, places: &[u32]) {
         return;
     }
     let mut of_home: Vec<Vec<u64>> = vec![Vec::new(); constraint.members.len()];
+    let column = &constraint.key.columns[0];
     for entry in &batch.entries {
         let Some(prefixes) = of_home.get_mut(places[entry.home as usize] as usize) else { continue };
+        let prefix = if column.is_ordered_by_bytes() {
+            entry.prefix
+        } else {
+            let mut room = [Datum::from(0); MOST_COLUMNS];
+            column.leading_bytes(&batch.key(entry, &mut room)[0])
+        };
         // One of each smallest range will do.
-        if prefixes.last().is_none_or(|last| !claims::is_same_range(*last, entry.prefix)) {
-            prefixes.push(entry.prefix);
+        if prefixes.last().is_none_or(|last| !claims::is_same_range(*last, prefix)) {
+            prefixes.push(prefix);
         }
     }
     for (home, prefixes) in of_home.into_iter().enumerate().filter(|(_, prefixes)| !prefixes.is_empty()) {

@@ -74,10 +74,6 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    fn covers(&self, prefix: u64) -> bool {
-        self.committed.borrow().iter().any(|range| range.covers(prefix))
-    }
-
     fn covers_everything(&self) -> bool {
         self.committed.borrow().iter().any(|range| range.is_everything())
     }
@@ -117,9 +113,9 @@ pub fn changed(relation: Option<Oid>) {
     });
 }
 
-/// Whether keys of the constraint have a prefix that equal keys share and that sorts as they do.
+/// Whether keys of the constraint have a prefix that equal keys share.
 pub fn has_prefix(constraint: &Constraint) -> bool {
-    constraint.key.columns.first().is_some_and(|column| column.shortcut != Shortcut::None)
+    constraint.key.columns.first().is_some_and(|column| column.has_leading_bytes())
 }
 
 /// Whether every claim that covers one of these prefixes covers the other.
@@ -129,7 +125,7 @@ pub fn is_same_range(one: u64, other: u64) -> bool {
 
 /// The prefix of a key, where the constraint works with claims.
 pub fn prefix(constraint: &Constraint, key: &[pgrx::pg_sys::Datum]) -> Option<u64> {
-    has_prefix(constraint).then(|| constraint.key.columns[0].prefix(&key[0]).0)
+    has_prefix(constraint).then(|| constraint.key.columns[0].leading_bytes(&key[0]))
 }
 
 /// Reads the marks and claims of all members; called when a constraint is read.
@@ -178,10 +174,11 @@ pub fn cover(constraint: &Constraint, home: usize, prefixes: impl Iterator<Item 
         // Visited in any case.
         return Ok(());
     }
-    let is_covered = |prefix: u64| member.claimed.covers(prefix) || is_own(constraint.id, member.table, prefix);
+    let mut known = self::known(constraint, member);
     let mut open: Vec<u64> = Vec::new();
     for prefix in prefixes {
-        if !open.last().is_some_and(|last| is_same_range(*last, prefix)) && !is_covered(prefix) {
+        let is_as_last = open.last().is_some_and(|last| is_same_range(*last, prefix));
+        if !is_as_last && !known.iter().any(|range| range.covers(prefix)) {
             open.push(prefix);
         }
     }
@@ -189,17 +186,32 @@ pub fn cover(constraint: &Constraint, home: usize, prefixes: impl Iterator<Item 
         return Ok(());
     }
     reread(constraint, member)?;
-    open.retain(|prefix| !is_covered(*prefix));
+    known = self::known(constraint, member);
+    open.retain(|prefix| !known.iter().any(|range| range.covers(*prefix)));
     if open.is_empty() {
         return Ok(());
     }
-    insert(constraint, member, &ranges_for(constraint, member, &open))
+    insert(constraint, member, &ranges_for(&known, &open))
 }
 
-fn is_own(id: ConstraintId, member: Oid, prefix: u64) -> bool {
+/// [`cover`] for one row.
+pub fn cover_one(constraint: &Constraint, home: usize, prefix: u64) -> Result<()> {
+    let claimed = &constraint.members[home].claimed;
+    if !claimed.complete.get() || claimed.committed.borrow().iter().any(|range| range.covers(prefix)) {
+        return Ok(());
+    }
+    cover(constraint, home, [prefix].into_iter())
+}
+
+/// Claims that the running transaction may rely on, the greatest first.
+fn known(constraint: &Constraint, member: &Member) -> Vec<Range> {
+    let mut known = member.claimed.committed.borrow().clone();
     OWN.with_borrow(|own| {
-        own.iter().any(|claim| claim.member == member && claim.id == id && claim.range.covers(prefix))
-    })
+        let mine = own.iter().filter(|claim| claim.member == member.table && claim.id == constraint.id);
+        known.extend(mine.map(|claim| claim.range));
+    });
+    known.sort_unstable_by_key(|range| std::cmp::Reverse(range.level));
+    known
 }
 
 /// Whether the running transaction has made the claim, so that it is not committed though a snapshot shows it.
@@ -224,14 +236,10 @@ fn reread(constraint: &Constraint, member: &Member) -> Result<()> {
     Ok(())
 }
 
-/// Few ranges that cover all of `open`: of the smallest size of which the member has not too many yet.
-fn ranges_for(constraint: &Constraint, member: &Member, open: &[u64]) -> Vec<Range> {
+/// Few ranges that cover all of `open`: of the smallest size of which there are not too many among those known.
+fn ranges_for(known: &[Range], open: &[u64]) -> Vec<Range> {
     for level in LEVELS {
-        let of_level = member.claimed.committed.borrow().iter().filter(|range| range.level == level).count()
-            + OWN.with_borrow(|own| {
-                let mine = own.iter().filter(|claim| claim.member == member.table && claim.id == constraint.id);
-                mine.filter(|claim| claim.range.level == level).count()
-            });
+        let of_level = known.iter().filter(|range| range.level == level).count();
         let mut ranges: Vec<Range> = open.iter().map(|prefix| Range::around(*prefix, level)).collect();
         ranges.sort_unstable_by_key(|range| range.slot);
         ranges.dedup();

@@ -303,8 +303,8 @@ impl IndexFile {
         loop {
             check_for_interrupts!();
             for offset in page.first()..=page.last() {
-                // Only the first value of the first page that has one, and the last of every page, can be an end.
-                if ends.is_some() && offset < page.last() {
+                // In order, only the first value of the first page that has one, and the last of a page, can be an end.
+                if column.is_ordered_by_bytes() && ends.is_some() && offset < page.last() {
                     continue;
                 }
                 if let Some(prefix) = page.tuple(self, offset).prefix(column) {
@@ -542,7 +542,7 @@ impl Tuple<'_> {
         }
         // SAFETY: the tuple has the column, and it is not NULL.
         let value = unsafe { pg_sys::nocache_index_getattr(self.start as *mut _, 1, self.index.descriptor) };
-        Some(column.prefix(&column.plain(value)).0)
+        Some(column.leading_bytes(&column.plain(value)))
     }
 
     /// How an integer compares to the first column.

@@ -30,6 +30,8 @@ pub struct KeyColumn {
     pub type_id: Oid,
     pub collation: Oid,
     pub shortcut: Shortcut,
+    /// `text` whose equality is that of its bytes, whatever its order.
+    is_exact_text: bool,
     length: i16,
     by_value: bool,
     order: Function,
@@ -162,6 +164,8 @@ impl KeyColumn {
                 type_id,
                 collation,
                 shortcut: shortcut(order, collation),
+                is_exact_text: order.to_u32() == pg_sys::F_BTTEXTCMP
+                    && pg_sys::get_collation_isdeterministic(collation),
                 length,
                 by_value,
                 order: Function::look_up(order, context),
@@ -221,14 +225,28 @@ impl KeyColumn {
             return ((integer as u64) ^ (1 << 63), true);
         }
         match self.bytes(value) {
-            Some(bytes) => {
-                let mut prefix = [0; 8];
-                let length = bytes.len().min(8);
-                prefix[..length].copy_from_slice(&bytes[..length]);
-                (u64::from_be_bytes(prefix), false)
-            }
+            Some(bytes) => (leading(bytes), false),
             None => (0, false),
         }
+    }
+
+    /// Whether equal values always have the same [`Self::leading_bytes`].
+    pub fn has_leading_bytes(&self) -> bool {
+        self.shortcut != Shortcut::None || self.is_exact_text
+    }
+
+    /// Whether greater values never have lesser leading bytes.
+    pub fn is_ordered_by_bytes(&self) -> bool {
+        self.shortcut != Shortcut::None
+    }
+
+    /// The first eight bytes of a value, neither toasted nor compressed, in the order of integers.
+    pub fn leading_bytes(&self, value: &Datum) -> u64 {
+        if self.shortcut == Shortcut::None && self.is_exact_text {
+            // SAFETY: a value of type text, by the column's support function.
+            return leading(unsafe { text_bytes(value.cast_mut_ptr()) });
+        }
+        self.prefix(value).0
     }
 
     /// Whether two values are the same bytes: then they are the same key, whatever the type calls equal.
@@ -278,6 +296,13 @@ impl KeyColumn {
         // SAFETY: a varlena; the copy, if one is made, is in the current memory context.
         unsafe { Datum::from(pg_sys::pg_detoast_datum_packed(value.cast_mut_ptr()) as usize) }
     }
+}
+
+fn leading(bytes: &[u8]) -> u64 {
+    let mut prefix = [0; 8];
+    let length = bytes.len().min(8);
+    prefix[..length].copy_from_slice(&bytes[..length]);
+    u64::from_be_bytes(prefix)
 }
 
 /// Which integer or bytes a support function of PostgreSQL's own compares.

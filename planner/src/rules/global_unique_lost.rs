@@ -65,9 +65,8 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
                      come twice, unnoticed.",
                     ident(&trigger.name)
                 )),
-                hint: Some(format!(
-                    "Keep the keys in a table of their own, distributed by them, and insert into both in one \
-                     transaction. Fill it before the table is distributed: it finds keys that are there twice.")),
+                hint: Some("Keep the keys in a table of their own, distributed by them, and insert into both in one \
+                     transaction. Fill it before the table is distributed: it finds keys that are there twice.".to_owned()),
                 fix_sql: columns.first().map(|first| {
                     format!(
                         "CREATE TABLE {keys} AS SELECT {list} FROM {} WITH NO DATA;\n\
@@ -104,7 +103,7 @@ fn key_columns(definition: &str) -> Vec<String> {
 /// Where an identifier ends, quoted or not.
 fn identifier_end(text: &str) -> usize {
     let Some(quoted) = text.strip_prefix('"') else {
-        return text.find(|c: char| c == ' ' || c == ')').unwrap_or(text.len());
+        return text.find([' ', ')']).unwrap_or(text.len());
     };
     let mut end = 1;
     let mut characters = quoted.char_indices().peekable();
