@@ -30,7 +30,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
         "mixed, missed-tuple, fresh-keys, classic, partitions, large; several with commas; mixed:60 for its own seconds",
     ),
     ("seconds", "20", "how long (mixed, missed-tuple, classic: each of its four pgbench runs)"),
-    ("clients", "10", "connections of mixed; half of missed-tuple's insert, the others update"),
+    ("clients", "10", "connections; two of those of missed-tuple update, the others insert"),
     ("keys", "150", "keys of each tree of mixed: few, so that they meet"),
     ("check_every", "200", "milliseconds between two questions for duplicates in mixed"),
     ("seed", "1", "of all chance"),

@@ -15,7 +15,9 @@ use citus_advisor_bench::{Outcome, sentence};
 
 use crate::{Torture, duplicates};
 
-const HOT_KEYS: u64 = 4;
+/// Sessions that update; every other one inserts, each the key of a row of its own: two who insert the same key without
+/// key locks would wait for each other.
+const UPDATERS: u64 = 2;
 
 pub fn run(torture: &mut Torture) -> Outcome<()> {
     torture.create_database("missed")?;
@@ -29,8 +31,9 @@ pub fn run(torture: &mut Torture) -> Outcome<()> {
          CREATE INDEX ON m_0 (id); CREATE INDEX ON m_1 (id); CREATE INDEX ON m_2 (id);
          SELECT advisor.add_global_unique('m', ARRAY['id']::name[])",
     )?;
-    client.batch_execute(&format!("INSERT INTO m SELECT g, 0, 0 FROM generate_series(0, {}) g", HOT_KEYS - 1))?;
-    let clients = torture.options.number("clients")?.max(2);
+    let clients = torture.options.number("clients")?.max(UPDATERS + 1);
+    let keys = clients - UPDATERS;
+    client.batch_execute(&format!("INSERT INTO m SELECT g, 0, 0 FROM generate_series(0, {}) g", keys - 1))?;
     let seconds = torture.seconds()?;
     let seed = torture.options.number("seed")?;
     let stop = AtomicBool::new(false);
@@ -54,15 +57,16 @@ pub fn run(torture: &mut Torture) -> Outcome<()> {
                 let insert_some = client.prepare("INSERT INTO m VALUES ($3, $2, 0), ($1, $2, 0), ($4, $2, 0)")?;
                 let mut fresh = 1_000_000_000 * (number as i64 + 1);
                 while !stop.load(Ordering::Relaxed) {
-                    let key = random.below(HOT_KEYS) as i64;
-                    if number % 2 == 0 {
+                    if number < UPDATERS {
                         // An updater has its own rows, so that it need not wait for another one.
-                        match client.execute(&update, &[&((number / 2 % HOT_KEYS) as i64)]) {
+                        let key = (random.below(keys.div_ceil(UPDATERS)) * UPDATERS + number) as i64;
+                        match client.execute(&update, &[&key]) {
                             Ok(_) => _ = updates.fetch_add(1, Ordering::Relaxed),
                             Err(error) => others.lock().expect("not poisoned").push(sentence(&error)),
                         }
                         continue;
                     }
+                    let key = (number - UPDATERS) as i64;
                     attempts.fetch_add(1, Ordering::Relaxed);
                     let leaf = 1 + random.below(2) as i32;
                     fresh += 2;
