@@ -296,17 +296,13 @@ impl IndexFile {
     }
 
     /// The least and the greatest prefix of the first column's values; `None` where there is none but NULLs. Every entry
-    /// counts, dead ones too.
+    /// is read and counts, dead ones too.
     pub fn ends(&self, column: &KeyColumn) -> Option<(u64, u64)> {
         let mut ends: Option<(u64, u64)> = None;
         let mut page = self.descend(&|_: &Tuple| Ordering::Less)?;
         loop {
             check_for_interrupts!();
             for offset in page.first()..=page.last() {
-                // In order, only the first value of the first page that has one, and the last of a page, can be an end.
-                if column.is_ordered_by_bytes() && ends.is_some() && offset < page.last() {
-                    continue;
-                }
                 if let Some(prefix) = page.tuple(self, offset).prefix(column) {
                     ends = Some(
                         ends.map_or((prefix, prefix), |(least, greatest)| (least.min(prefix), greatest.max(prefix))),
@@ -522,11 +518,15 @@ impl Tuple<'_> {
         }
     }
 
-    /// The first column where no column is NULL: its place is known.
+    /// Where the first column's value begins; `None` where it is NULL.
     fn first_column(&self) -> Option<*const u8> {
-        let plain = self.info() & HAS_NULLS == 0 && self.columns() > 0;
-        // SAFETY: the header has eight bytes, and the first value follows where there is no bitmap of NULLs.
-        plain.then(|| unsafe { self.start.add(8) })
+        if self.is_null(0) {
+            return None;
+        }
+        // Behind the header of eight bytes, and the bitmap of NULLs if any column is NULL, at the next multiple of eight.
+        let place = if self.info() & HAS_NULLS == 0 { 8 } else { 16 };
+        // SAFETY: the tuple has the column.
+        Some(unsafe { self.start.add(place) })
     }
 
     /// The second column, an OID, behind a first one of eight bytes.
@@ -537,7 +537,7 @@ impl Tuple<'_> {
 
     /// The prefix of the first column's value, if it is not NULL.
     fn prefix(&self, column: &KeyColumn) -> Option<u64> {
-        if self.is_null(0) || self.columns() == 0 {
+        if self.columns() == 0 || self.is_null(0) {
             return None;
         }
         // SAFETY: the tuple has the column, and it is not NULL.
@@ -548,6 +548,10 @@ impl Tuple<'_> {
     /// How an integer compares to the first column.
     #[inline]
     pub fn compare_integer(&self, key: i64, width: Shortcut) -> Ordering {
+        if self.columns() == 0 {
+            // What was cut off stands for minus infinity.
+            return Ordering::Greater;
+        }
         let Some(place) = self.first_column() else { return self.compare_null(0) };
         // SAFETY: the column's type says how many bytes are there, and values are aligned.
         let value = unsafe {
