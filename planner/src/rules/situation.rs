@@ -120,12 +120,17 @@ impl<'a> Situation<'a> {
         let graph = asked.graph;
         let mut order = conversion_order(&self.layout);
         order.extend(graph.planned_tables().filter(|&t| self.refused[t.0] && !asked.is_local(t)));
+        // Nor does a distribution column that is missing keep Citus from looking at what the table depends on, which it
+        // does first and whatever the column.
+        let without_column: Vec<TableId> = named_tables(asked).filter(|n| n.2).map(|n| n.0).collect();
+        order.extend(without_column.iter().filter(|&&t| graph.planned_tables().any(|p| p == t)));
         for &table in &order {
             self.layout.place(table, Placement::Local);
         }
         let mut accepted: Vec<TableId> = Vec::new();
         for table in order {
-            self.layout.place(table, asked.placement(table));
+            let asked_for = if without_column.contains(&table) { Placement::Reference } else { asked.placement(table) };
+            self.layout.place(table, asked_for);
             for rule in in_force(&self.layout) {
                 let (Check::Newcomer(refuses) | Check::NewcomerAndObjects { refuses, .. }) = rule.check else {
                     continue;

@@ -201,4 +201,14 @@ mod tests {
         }
         assert!(found(&schema, "d: reference", "unsupported-dependency").is_empty());
     }
+    #[test]
+    fn is_said_of_a_table_without_its_distribution_column_too() {
+        let range = dependency(DependencyKind::UnsupportedType, "public.r", "column", "id");
+        let schema = schema([
+            table("a").columns("id bigint").with(|t| t.dependencies.push(range)),
+            table("b").columns("id bigint"),
+        ]);
+        assert_eq!(found(&schema, "a: distributed gone; b: distributed gone", "unsupported-dependency"), ["a"]);
+        assert_eq!(found(&schema, "a: distributed gone; b: distributed gone", "distcol-missing").len(), 2);
+    }
 }
