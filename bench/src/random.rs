@@ -16,14 +16,14 @@ impl Random {
         Random { counter: splitmix64(seed ^ splitmix64(stream)) }
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.counter = self.counter.wrapping_add(1);
         splitmix64(self.counter)
     }
 
     /// From 0 to `bound` - 1.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.draw() % bound
     }
 
     pub fn chance(&mut self, percent: u64) -> bool {

@@ -186,6 +186,7 @@ fn check(mut batch: Batch) -> Checked {
         scratch(|| {
             let homes: Vec<Oid> = batch.constraint.members.iter().map(|member| member.table).collect();
             key_lock::gate_shared(batch.constraint.id);
+            claims::hold(&batch.constraint);
             sort(&mut batch);
             // One of several equal keys is looked up; they all have met each other.
             let (mut suspects, unique) = set_doubles_apart(&batch);

@@ -15,7 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::rc::Rc;
 
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{Datum, Oid};
 
 use super::inventory::extension_owner;
 use super::key_lock::ConstraintId;
@@ -27,7 +27,9 @@ use crate::pg::identity::acting_as;
 use crate::pg::inheritance;
 use crate::pg::key::Shortcut;
 use crate::pg::lock::{Mode, lock_relation};
-use crate::pg::query::{self, Sees};
+use crate::pg::query;
+use crate::pg::rows::{OwnRow, read_committed_now};
+use crate::pg::scratch::scratch;
 use crate::pg::tables::{advisor_function, forget_cached};
 use crate::pg::transaction::{self, SubTransaction};
 
@@ -40,6 +42,10 @@ struct Range {
 
 /// The sizes of ranges, in bits of the prefix; the last covers everything.
 const LEVELS: [u32; 7] = [16, 24, 32, 40, 48, 56, 64];
+
+/// The functions behind `=` of `bigint` and `oid`.
+const INT8_EQUAL: u32 = pgrx::pg_sys::F_INT8EQ;
+const OID_EQUAL: u32 = pgrx::pg_sys::F_OIDEQ;
 
 /// A member has at most this many claims of one size; then the next size is taken, so that there are never many.
 const OF_ONE_LEVEL: usize = 16;
@@ -89,7 +95,9 @@ struct Own {
 
 thread_local! {
     static OWN: RefCell<Vec<Own>> = const { RefCell::new(Vec::new()) };
-    static INDEX: RefCell<Option<(Oid, Oid, Rc<IndexFile>)>> = const { RefCell::new(None) };
+    /// The table of claims and its index by place.
+    static PLACE: Cell<(Oid, Oid)> = const { Cell::new((Oid::INVALID, Oid::INVALID)) };
+    static INDEX: RefCell<Option<Rc<IndexFile>>> = const { RefCell::new(None) };
 }
 
 /// A subtransaction was rolled back, its claims with it.
@@ -102,15 +110,36 @@ pub fn forget_own() {
     OWN.with_borrow_mut(Vec::clear);
 }
 
-/// Called by PostgreSQL's invalidations: the index of claims may lie elsewhere now.
-pub fn changed(relation: Option<Oid>) {
-    INDEX.with(|index| {
-        let Ok(mut index) = index.try_borrow_mut() else { return };
-        let is_it = index.as_ref().is_some_and(|(table, oid, _)| relation.is_none_or(|r| r == *table || r == *oid));
-        if is_it {
-            *index = None;
-        }
-    });
+/// Called by PostgreSQL's invalidations: the index of claims may lie elsewhere now, or be empty. Whether it was that.
+pub fn changed(relation: Option<Oid>) -> bool {
+    let (table, index) = PLACE.get();
+    let is_it = relation.is_none_or(|relation| relation == table || relation == index);
+    if is_it {
+        PLACE.set((Oid::INVALID, Oid::INVALID));
+        INDEX.with(|index| {
+            if let Ok(mut index) = index.try_borrow_mut() {
+                *index = None;
+            }
+        });
+    }
+    is_it
+}
+
+/// Finds the table of claims and keeps it as it is to the end of the transaction: called behind the gate, before anything
+/// is taken from what is known of claims. An emptying that came before has made the constraint stale by then.
+pub fn hold(constraint: &Constraint) {
+    if !has_prefix(constraint) {
+        return;
+    }
+    if PLACE.get().0 == Oid::INVALID {
+        let named = |name| relation_beside(constraint.function, name).unwrap_or(Oid::INVALID);
+        PLACE.set((named(c"global_key_claims"), named(c"global_key_claims_by_place")));
+    }
+    let (table, index) = PLACE.get();
+    if table != Oid::INVALID && index != Oid::INVALID {
+        lock_relation(table, Mode::AccessShare);
+        lock_relation(index, Mode::AccessShare);
+    }
 }
 
 /// Whether keys of the constraint have a prefix that equal keys share.
@@ -124,38 +153,51 @@ pub fn is_same_range(one: u64, other: u64) -> bool {
 }
 
 /// The prefix of a key, where the constraint works with claims.
-pub fn prefix(constraint: &Constraint, key: &[pgrx::pg_sys::Datum]) -> Option<u64> {
+pub fn prefix(constraint: &Constraint, key: &[Datum]) -> Option<u64> {
     has_prefix(constraint).then(|| constraint.key.columns[0].leading_bytes(&key[0]))
 }
 
 /// Reads the marks and claims of all members; called when a constraint is read.
-pub fn load(constraint: &Constraint) -> Result<()> {
-    if !has_prefix(constraint) || relation_beside(constraint.function, c"global_key_claims").is_none() {
-        return Ok(());
-    }
-    let sql = format!(
-        "SELECT c.member, c.level, c.slot, c.trigger FROM advisor.global_key_claims c
-         WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8",
-        constraint.id.mixed() as i64
-    );
-    let rows = acting_as(extension_owner()?, || query::rows(&sql, Sees::Latest, 0))?;
-    for row in rows {
-        let Some(place) = constraint.position(row.oid(0)) else { continue };
-        let member = &constraint.members[place];
-        match row.optional(3) {
-            Some(_) => {
-                let trigger = row.oid(3);
-                member.claimed.complete.set(trigger_of(constraint, member) == Some(trigger));
-            }
-            None if is_made_here(constraint.id, member.table, range_of(&row)) => {}
-            None => member.claimed.committed.borrow_mut().push(range_of(&row)),
-        }
-    }
-    Ok(())
+pub fn load(constraint: &Constraint) {
+    read(constraint, None, |member, row| match row.trigger {
+        Some(trigger) => member.claimed.complete.set(trigger_of(constraint, member) == Some(trigger)),
+        None if is_made_here(constraint.id, member.table, row.range) => {}
+        None => member.claimed.committed.borrow_mut().push(row.range),
+    });
 }
 
-fn range_of(row: &query::Row) -> Range {
-    Range { level: row.number(1), slot: row.number::<i64>(2) as u64 }
+/// A row of the table of claims.
+struct Claim {
+    range: Range,
+    /// Set where it is a mark.
+    trigger: Option<Oid>,
+}
+
+/// Reads what is committed by now, or this transaction's own, of all members or of one.
+fn read(constraint: &Constraint, only: Option<&Member>, mut each: impl FnMut(&Member, Claim)) {
+    if !has_prefix(constraint) {
+        return;
+    }
+    let named = |name| relation_beside(constraint.function, name);
+    let (Some(table), Some(index)) = (named(c"global_key_claims"), named(c"global_key_claims_by_member")) else {
+        return;
+    };
+    lock_relation(table, Mode::AccessShare);
+    lock_relation(index, Mode::AccessShare);
+    let of = (INT8_EQUAL, Datum::from(constraint.id.mixed() as usize));
+    let member = only.map(|member| (OID_EQUAL, Datum::from(member.table)));
+    let keys: Vec<(u32, Datum)> = [of].into_iter().chain(member).collect();
+    scratch(|| {
+        read_committed_now(table, index, &keys, |row: OwnRow| {
+            // The columns of sql/global_key_claims.sql: place, member, of, level, slot, trigger.
+            let member = Oid::from(row.value(2).unwrap_or_default() as u32);
+            let Some(position) = constraint.position(member) else { return };
+            let level = row.value(4).unwrap_or_default() as u16;
+            let range = Range { level: u32::from(level), slot: row.value(5).unwrap_or_default() as u64 };
+            let trigger = row.value(6).map(|oid| Oid::from(oid as u32));
+            each(&constraint.members[position], Claim { range, trigger });
+        });
+    });
 }
 
 /// The OID of the constraint's trigger on a member.
@@ -185,7 +227,7 @@ pub fn cover(constraint: &Constraint, home: usize, prefixes: impl Iterator<Item 
     if open.is_empty() {
         return Ok(());
     }
-    reread(constraint, member)?;
+    reread(constraint, member);
     known = self::known(constraint, member);
     open.retain(|prefix| !known.iter().any(|range| range.covers(*prefix)));
     if open.is_empty() {
@@ -220,20 +262,15 @@ fn is_made_here(id: ConstraintId, member: Oid, range: Range) -> bool {
 }
 
 /// Others may have committed claims meanwhile.
-fn reread(constraint: &Constraint, member: &Member) -> Result<()> {
-    let sql = format!(
-        "SELECT c.member, c.level, c.slot FROM advisor.global_key_claims c
-         WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8
-           AND c.member OPERATOR(pg_catalog.=) '{}'::pg_catalog.oid AND c.trigger IS NULL",
-        constraint.id.mixed() as i64,
-        member.table.to_u32()
-    );
-    let rows = acting_as(extension_owner()?, || query::rows(&sql, Sees::Latest, 0))?;
-    let ranges = rows.iter().map(range_of);
-    let committed = ranges.filter(|range| !is_made_here(constraint.id, member.table, *range)).collect();
+fn reread(constraint: &Constraint, member: &Member) {
+    let mut committed = Vec::new();
+    read(constraint, Some(member), |member, row| {
+        if row.trigger.is_none() && !is_made_here(constraint.id, member.table, row.range) {
+            committed.push(row.range);
+        }
+    });
     *member.claimed.committed.borrow_mut() = committed;
     *constraint.visited_always.borrow_mut() = None;
-    Ok(())
 }
 
 /// Few ranges that cover all of `open`: of the smallest size of which there are not too many among those known.
@@ -280,7 +317,7 @@ pub fn candidates(constraint: &Constraint, prefix: u64) -> Option<Vec<usize>> {
     if constraint.members.len() - always.len() < LEVELS.len() {
         return None;
     }
-    let index = index(constraint)?;
+    let index = index()?;
     let mut may_hold = always.to_vec();
     for level in LEVELS {
         let place = Range::around(prefix, level).place(constraint.id);
@@ -303,20 +340,14 @@ fn visited_always(constraint: &Constraint) -> Rc<[usize]> {
     Rc::clone(list)
 }
 
-/// The index of claims; the table is locked to the end of the transaction, so that the index stays where it is.
-fn index(constraint: &Constraint) -> Option<Rc<IndexFile>> {
-    let known = || INDEX.with_borrow(|index| index.clone());
-    if let Some((table, ..)) = known() {
-        lock_relation(table, Mode::AccessShare);
-        if let Some((_, _, file)) = known() {
-            return Some(file);
-        }
+/// The index of claims; [`hold`] keeps it where it is.
+fn index() -> Option<Rc<IndexFile>> {
+    if let Some(file) = INDEX.with_borrow(|index| index.clone()) {
+        return Some(file);
     }
-    let table = relation_beside(constraint.function, c"global_key_claims")?;
-    lock_relation(table, Mode::AccessShare);
-    let oid = relation_beside(constraint.function, c"global_key_claims_by_place")?;
-    let file = Rc::new(IndexFile::open(oid, 2)?);
-    INDEX.with_borrow_mut(|index| *index = Some((table, oid, Rc::clone(&file))));
+    let (_, oid) = PLACE.get();
+    let file = Rc::new(IndexFile::open((oid != Oid::INVALID).then_some(oid)?, 2)?);
+    INDEX.with_borrow_mut(|index| *index = Some(Rc::clone(&file)));
     Some(file)
 }
 

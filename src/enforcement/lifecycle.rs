@@ -166,7 +166,8 @@ fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Re
                 });
                 for member in touched {
                     if !doubtful {
-                        // Rows may come in, or have come in, without a claim.
+                        // Rows may come in, or have come in, without a claim. Writers that rely on the claims finish first.
+                        gate_exclusive(constraint.id());
                         claims::forget(constraint.id())?;
                     }
                     doubtful = true;

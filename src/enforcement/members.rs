@@ -19,7 +19,7 @@ use crate::pg::btree::IndexFile;
 use crate::pg::column;
 use crate::pg::inheritance;
 use crate::pg::invalidation;
-use crate::pg::key::KeyType;
+use crate::pg::key::{KeyType, MOST_COLUMNS};
 use crate::pg::row_trigger::Call;
 use crate::pg::rows::Place;
 
@@ -102,6 +102,11 @@ impl Member {
         self.serving.borrow().clone()
     }
 
+    /// Whether [`Self::serving`] still has the right answer.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh.get()
+    }
+
     /// The key's columns in this table.
     pub fn columns(&self) -> &[i16] {
         &self.columns
@@ -159,16 +164,15 @@ thread_local! {
 /// Called by PostgreSQL for every relation that has changed, at any moment: only flags are set.
 fn changed(relation: Option<Oid>) {
     CHANGES.set(CHANGES.get() + 1);
-    claims::changed(relation);
+    if claims::changed(relation) {
+        // What was read from it may be gone.
+        stale_all();
+    }
     WATCHED.with(|watched| {
         // Borrowed mutably only around plain map operations, during which nothing can change.
         let Ok(watched) = watched.try_borrow() else { return };
         match relation {
-            None => watched.tables.values().flatten().for_each(|(constraint, _)| {
-                if let Some(constraint) = constraint.upgrade() {
-                    constraint.stale.set(true);
-                }
-            }),
+            None => stale_all(),
             Some(relation) => {
                 let oid = relation.to_u32();
                 let table = watched.indexes.get(&oid).copied().unwrap_or(oid);
@@ -182,6 +186,15 @@ fn changed(relation: Option<Oid>) {
                     }
                 }
             }
+        }
+    });
+}
+
+fn stale_all() {
+    WATCHED.with(|watched| {
+        let Ok(watched) = watched.try_borrow() else { return };
+        for constraint in watched.tables.values().flatten().filter_map(|(constraint, _)| constraint.upgrade()) {
+            constraint.stale.set(true);
         }
     });
 }
@@ -201,7 +214,10 @@ pub fn binding(call: &Call) -> Rc<Binding> {
         return binding;
     }
     let token = call.argument().and_then(parse_token).unwrap_or_else(|| not_ours(call));
-    let columns = call.condition_columns().filter(|columns| !columns.is_empty()).unwrap_or_else(|| not_ours(call));
+    let columns = call
+        .condition_columns()
+        .filter(|columns| (1..=MOST_COLUMNS).contains(&columns.len()) && !column::is_temporary(table))
+        .unwrap_or_else(|| not_ours(call));
     let id = ConstraintId { root: root_of(table, call.trigger_function(), token), token };
     // Tables of a tree may number their columns differently, but call them the same.
     let root_columns: Option<Vec<i16>> = columns
@@ -269,7 +285,7 @@ pub fn of(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constrain
     let constraint = loop {
         let changes = CHANGES.get();
         let (constraint, inner) = read(id, function, root_columns);
-        claims::load(&constraint).unwrap_or_else(|error| std::panic::panic_any(error));
+        claims::load(&constraint);
         if CHANGES.get() == changes {
             let constraint = Rc::new(constraint);
             watch(&constraint, &inner);
@@ -313,7 +329,7 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
     while let Some(table) = next.pop() {
         let columns: Option<Vec<i16>> = names.iter().map(|name| column::number(table, name.as_deref()?)).collect();
         match (column::relation_kind(table), columns) {
-            (pg_sys::RELKIND_RELATION, Some(columns)) => {
+            (pg_sys::RELKIND_RELATION, Some(columns)) if !column::is_temporary(table) => {
                 members.push(Member {
                     table,
                     claimed: Claimed::default(),

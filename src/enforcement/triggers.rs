@@ -109,6 +109,10 @@ fn occasion(call: &Call) -> Occasion {
         // The transaction is ending, and its last call of ours flushes.
         return Occasion::Later;
     }
+    if call.is_deferrable() && !call.is_at_end_of_query() {
+        // SET CONSTRAINTS … IMMEDIATE has no end to queue behind, and what it is called from ends too late.
+        return Occasion::AtOnce;
+    }
     let query = call.query();
     let queued = (query, GENERATION.get());
     if QUEUED.get() == queued {

@@ -26,6 +26,7 @@ pub fn check_row(binding: &Binding, key: &[Datum]) -> Checked {
     with_snapshot(|| {
         let table = binding.constraint.members[binding.home].table;
         key_lock::gate_shared(binding.constraint.id);
+        claims::hold(&binding.constraint);
         let mut constraint = Rc::clone(&binding.constraint);
         let mut lock = None;
         let met = loop {
@@ -96,18 +97,28 @@ fn any_is_met<'a>(
     Some(false)
 }
 
-/// Calls `look` with the member locked, and with its index if it has one that serves. `None`: the tree has changed.
+/// Calls `look` with the member and its index locked, if it has one that serves. `None`: the tree has changed.
 pub fn visit<R>(constraint: &Constraint, member: &Member, look: impl FnOnce(Option<&Serving>) -> R) -> Option<R> {
     // Not kept to the end of the transaction: maintenance of other partitions must not wait for writers of this one.
     lock_relation(member.table, Mode::AccessShare);
-    let seen = if constraint.is_stale() {
-        None
-    } else {
-        let serving = member.serving(&constraint.key);
-        Some(look(serving.as_deref()))
-    };
+    let seen = if constraint.is_stale() { None } else { Some(with_index(constraint, member, look)) };
     unlock_relation(member.table, Mode::AccessShare);
     seen
+}
+
+/// Calls `look` with the index of a locked member locked too. The table's lock keeps the index from being dropped, or
+/// replaced by REINDEX CONCURRENTLY; that of the index from being rewritten by REINDEX, or moved to another tablespace.
+fn with_index<R>(constraint: &Constraint, member: &Member, look: impl FnOnce(Option<&Serving>) -> R) -> R {
+    loop {
+        let Some(serving) = member.serving(&constraint.key) else { return look(None) };
+        lock_relation(serving.index, Mode::AccessShare);
+        if member.is_fresh() {
+            let seen = look(Some(&serving));
+            unlock_relation(serving.index, Mode::AccessShare);
+            return seen;
+        }
+        unlock_relation(serving.index, Mode::AccessShare);
+    }
 }
 
 fn holds(key_type: &KeyType, serving: &Serving, key: &[Datum], least: usize) -> bool {
@@ -192,9 +203,10 @@ fn verdict(_constraint: &Constraint, _key: &[Datum], seen: Alive) -> Alive {
 /// Looks at the rows of a member that has an entry of the key (or no index to ask).
 fn in_place<R: Default>(constraint: &Constraint, member: &Member, key: &[Datum], look: impl FnOnce(Place) -> R) -> R {
     lock_relation(member.table, Mode::AccessShare);
-    let serving = member.serving(&constraint.key);
-    let worth_a_look = serving.as_deref().is_none_or(|serving| holds(&constraint.key, serving, key, 1));
-    let result = if worth_a_look { look(member.place(serving.as_deref())) } else { R::default() };
+    let result = with_index(constraint, member, |serving| {
+        let worth_a_look = serving.is_none_or(|serving| holds(&constraint.key, serving, key, 1));
+        if worth_a_look { look(member.place(serving)) } else { R::default() }
+    });
     unlock_relation(member.table, Mode::AccessShare);
     result
 }

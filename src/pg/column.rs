@@ -34,6 +34,15 @@ pub fn relation_kind(relation: Oid) -> u8 {
     unsafe { pg_sys::get_rel_relkind(relation) as u8 }
 }
 
+/// Whether other sessions cannot see the relation's rows.
+pub fn is_temporary(relation: Oid) -> bool {
+    // SAFETY: a syscache look-up of an existing relation, whose kind was just asked for; raises where there is none.
+    unsafe {
+        pg_sys::get_rel_relkind(relation) != 0
+            && pg_sys::get_rel_persistence(relation) as u8 == pg_sys::RELPERSISTENCE_TEMP
+    }
+}
+
 /// A name as SQL wants it.
 pub fn quoted(name: &CStr) -> CString {
     // SAFETY: a terminated string in, a terminated string out.

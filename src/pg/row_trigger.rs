@@ -116,6 +116,22 @@ impl Call {
         unsafe { (*self.function).fn_mcxt as usize }
     }
 
+    /// Whether the trigger is fired by the end of an INSERT, UPDATE, MERGE or COPY, and not by SET CONSTRAINTS.
+    ///
+    /// The former fire from the query's own memory context; COPY has none, and is told by what it reports of its
+    /// progress.
+    pub fn is_at_end_of_query(&self) -> bool {
+        // SAFETY: the function's information and its context are there during the call, names of contexts are terminated;
+        // MyBEEntry is set while connected.
+        unsafe {
+            let context = (*self.function).fn_mcxt;
+            let entry = pg_sys::MyBEEntry;
+            CStr::from_ptr((*context).name) == c"ExecutorState"
+                || !entry.is_null()
+                    && (*entry).st_progress_command == pg_sys::ProgressCommandType::PROGRESS_COMMAND_COPY
+        }
+    }
+
     /// What [`Self::remember`] left for this table's trigger in this query; 0 at its first call.
     pub fn remembered(&self) -> usize {
         // SAFETY: as above.
