@@ -210,12 +210,17 @@ fn check(mut batch: Batch) -> Checked {
             }
             let locks = locks.flatten();
             // In the order in which the rows came: the error is for the first.
-            suspects.sort_unstable_by_key(|(entry, _)| entry.place);
-            for (entry, position) in suspects {
+            suspects.sort_unstable_by_key(|suspect| suspect.entry.place);
+            for Suspect { entry, found } in suspects {
                 check_for_interrupts!();
                 let mut room = [Datum::from(0); MOST_COLUMNS];
                 let key = batch.key(&entry, &mut room);
-                let lock = position.and_then(|position| locks.as_ref().map(|locks| locks[position]));
+                if let Some((_, members)) = &found
+                    && is_own_matter(&batch.constraint, members, key)
+                {
+                    continue;
+                }
+                let lock = found.and_then(|(position, _)| locks.as_ref().map(|locks| locks[position]));
                 let lock = lock.or_else(|| unique::lock_or_mark(&batch.constraint, key));
                 judge(&batch.constraint, homes[entry.home as usize], key, lock)?;
             }
@@ -260,7 +265,12 @@ fn sort(batch: &mut Batch) {
     }
 }
 
-type Suspect = (Entry, Option<usize>);
+/// A key that was met: its entry; and, unless it stands in the batch twice, its position there and the members that have
+/// an entry of it.
+struct Suspect {
+    entry: Entry,
+    found: Option<(usize, Vec<u32>)>,
+}
 
 /// Entries whose key stands in the batch more than once, and the others, still sorted.
 fn set_doubles_apart(batch: &Batch) -> (Vec<Suspect>, Vec<Entry>) {
@@ -273,7 +283,7 @@ fn set_doubles_apart(batch: &Batch) -> (Vec<Suspect>, Vec<Entry>) {
             // The verdict is about the key, so one of them is enough.
             several => {
                 let first = several.iter().min_by_key(|entry| entry.place).copied();
-                doubles.extend(first.map(|entry| (entry, None)));
+                doubles.extend(first.map(|entry| Suspect { entry, found: None }));
             }
         }
     }
@@ -306,20 +316,25 @@ fn lock_or_mark(batch: &Batch, unique: &[Entry], doubles: usize) -> Option<Vec<K
 fn meet(batch: &Batch, unique: &[Entry], places: &[u32]) -> Option<Vec<Suspect>> {
     let constraint = &batch.constraint;
     let mut met = vec![false; unique.len()];
+    let mut where_met: Vec<(u32, u32)> = Vec::new();
     for (place, member) in constraint.members.iter().enumerate() {
         visit(constraint, member, |serving| {
             let Some(serving) = serving else {
                 met.fill(true);
+                where_met.extend((0..unique.len() as u32).map(|position| (position, place as u32)));
                 return;
             };
-            let mut own = usize::MAX;
+            let mut last = usize::MAX;
             let mut found = |position: usize, rows: usize| {
-                if places[unique[position].home as usize] != place as u32
-                    || !serving.alone && (rows > 1 || own == position)
-                {
+                let is_home = places[unique[position].home as usize] == place as u32;
+                if !is_home || !serving.alone && (rows > 1 || last == position) {
                     met[position] = true;
                 }
-                own = position;
+                // Of an own row alone nobody needs to know; but where the key is met elsewhere, it counts.
+                if last != position {
+                    where_met.push((position as u32, place as u32));
+                }
+                last = position;
             };
             let shortcut = constraint.key.shortcut();
             if constraint.key.fits_prefix() {
@@ -330,8 +345,30 @@ fn meet(batch: &Batch, unique: &[Entry], places: &[u32]) -> Option<Vec<Suspect>>
             }
         })?;
     }
-    let suspects = met.iter().enumerate().filter(|(_, met)| **met);
-    Some(suspects.map(|(position, _)| (unique[position], Some(position))).collect())
+    where_met.retain(|(position, _)| met[*position as usize]);
+    where_met.sort_unstable();
+    let suspects = where_met.chunk_by(|one, other| one.0 == other.0).map(|pairs| {
+        let position = pairs[0].0 as usize;
+        let members = pairs.iter().map(|(_, member)| *member).collect();
+        Suspect { entry: unique[position], found: Some((position, members)) }
+    });
+    Some(suspects.collect())
+}
+
+/// Whether all there is of a key was written or deleted by this transaction, and at most one row is alive: a row that was
+/// moved, or deleted and inserted again. Entries that have come since the members were met belong to writers who look
+/// after us.
+fn is_own_matter(constraint: &Constraint, members: &[u32], key: &[Datum]) -> bool {
+    let mut alive = 0;
+    for &member in members {
+        let member = &constraint.members[member as usize];
+        let count = visit(constraint, member, |serving| member.place(serving).own_alive(&constraint.key, key));
+        match count {
+            Some(Some(count)) => alive += count,
+            _ => return false,
+        }
+    }
+    alive <= 1
 }
 
 struct Integers<'a> {

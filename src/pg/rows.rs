@@ -108,6 +108,22 @@ impl Place {
         alive
     }
 
+    /// Looks at every version of the key's rows, and says how many live ones there are if the running transaction has
+    /// written, or deleted, each of them: then nobody else can have a hand in them. `None`: somebody else may.
+    pub fn own_alive(&self, key_type: &KeyType, key: &[Datum]) -> Option<usize> {
+        self.index?;
+        let mut alive = Some(0);
+        self.scan(key_type, key, &raw mut pg_sys::SnapshotAnyData, |slot| {
+            alive = match (alive, fate(slot)) {
+                (Some(count), Fate::WrittenHere) => Some(count + 1),
+                (Some(count), Fate::DeletedHere) => Some(count),
+                _ => None,
+            };
+            alive.is_some()
+        });
+        alive
+    }
+
     /// Calls `each` for every row of the key that the snapshot shows, until it says no.
     fn scan(
         &self,
@@ -271,6 +287,36 @@ fn is_own(slot: *mut pg_sys::TupleTableSlot) -> bool {
         let mut is_null = false;
         let inserter = pg_sys::slot_getsysattr(slot, pg_sys::MinTransactionIdAttributeNumber, &mut is_null);
         TransactionId(inserter.value() as u32).is_current()
+    }
+}
+
+/// What the running transaction has done with a row version.
+enum Fate {
+    WrittenHere,
+    DeletedHere,
+    Unknown,
+}
+
+fn fate(slot: *mut pg_sys::TupleTableSlot) -> Fate {
+    // SAFETY: the slot holds a row of a table; only rows of the heap have the header that is read here. The tuple is not a
+    // copy, since it is in a buffer.
+    unsafe {
+        if !std::ptr::eq((*slot).tts_ops, &raw const pg_sys::TTSOpsBufferHeapTuple) {
+            return Fate::Unknown;
+        }
+        let mut is_copy = false;
+        let tuple = pg_sys::ExecFetchSlotHeapTuple(slot, false, &mut is_copy);
+        let header = &*(*tuple).t_data;
+        let mask = u32::from(header.t_infomask);
+        let is_locked_only = mask & pg_sys::HEAP_XMAX_LOCK_ONLY != 0
+            || mask & (pg_sys::HEAP_XMAX_IS_MULTI | pg_sys::HEAP_LOCK_MASK) == pg_sys::HEAP_XMAX_EXCL_LOCK;
+        let has_deleter = mask & pg_sys::HEAP_XMAX_INVALID == 0 && !is_locked_only;
+        if has_deleter {
+            let deleter = TransactionId::from_pg(header.t_choice.t_heap.t_xmax);
+            let is_here = mask & pg_sys::HEAP_XMAX_IS_MULTI == 0 && deleter.is_current();
+            return if is_here { Fate::DeletedHere } else { Fate::Unknown };
+        }
+        if is_own(slot) { Fate::WrittenHere } else { Fate::Unknown }
     }
 }
 
