@@ -377,9 +377,15 @@ pub fn rebuild(constraint: &Constraint, only: impl Fn(&Member) -> bool) -> Resul
             values(&mut sql, constraint.id, member.table, &ranges_between(least, greatest));
         }
         acting_as(extension_owner()?, || query::run(&sql))?;
+        forget_made_here(constraint.id, Some(member.table));
     }
     forget_cached(constraint.id.root);
     Ok(())
+}
+
+/// What this transaction has claimed was deleted. Should that be rolled back, forgetting it costs a claim more.
+fn forget_made_here(id: ConstraintId, only: Option<Oid>) {
+    OWN.with_borrow_mut(|own| own.retain(|claim| claim.id != id || only.is_some_and(|member| member != claim.member)));
 }
 
 /// [`rebuild`] for a constraint that was just changed. `root_columns`: its columns in the root; `only`: these members.
@@ -401,6 +407,7 @@ pub fn forget(id: ConstraintId) -> Result<()> {
         id.mixed() as i64
     );
     acting_as(extension_owner()?, || query::run(&sql))?;
+    forget_made_here(id, None);
     forget_cached(id.root);
     Ok(())
 }

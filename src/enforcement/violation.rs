@@ -13,15 +13,16 @@ use crate::pg::raise::Violation;
 /// 23505 for a key that a row of `table` shares with another row of the tree. `columns`: the key's in `table`.
 /// Mirrors `_bt_check_unique` and `BuildIndexValueDescription`.
 pub fn duplicate_key(constraint: &Constraint, table: Oid, columns: &[i16], key: &[Datum]) -> Box<Violation> {
-    let name = inheritance::triggers(table, constraint.function)
-        .into_iter()
-        .find(|trigger| parse_token(&trigger.argument) == Some(constraint.id.token))
-        .map(|trigger| trigger.name)
-        .unwrap_or_default();
+    // The root's constraint has the name: RENAME CONSTRAINT reaches neither triggers nor partitions.
+    let name = [constraint.id.root, table].into_iter().find_map(|table| {
+        let triggers = inheritance::triggers(table, constraint.function);
+        let trigger = triggers.into_iter().find(|t| parse_token(&t.argument) == Some(constraint.id.token))?;
+        Some(column::constraint_name(trigger.constraint).unwrap_or(trigger.name))
+    });
     Box::new(Violation {
         sqlstate: PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
         message: c"duplicate key value violates unique constraint \"%s\"",
-        constraint: name,
+        constraint: name.unwrap_or_default(),
         table,
         detail: column::may_be_shown(table, columns).then(|| already_exists(constraint, table, columns, key)),
     })

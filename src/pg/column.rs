@@ -89,3 +89,12 @@ pub fn type_name(type_id: Oid) -> CString {
     // SAFETY: a look-up that answers "???" for what does not exist; the result is a terminated copy.
     unsafe { CStr::from_ptr(pg_sys::format_type_be(type_id)).to_owned() }
 }
+
+/// A constraint's name; `None` if there is no such constraint.
+pub fn constraint_name(constraint: Oid) -> Option<CString> {
+    // SAFETY: a syscache look-up that answers NULL where there is none; the result is a terminated copy.
+    unsafe {
+        let name = pg_sys::get_constraint_name(constraint);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_owned())
+    }
+}

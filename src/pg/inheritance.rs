@@ -45,6 +45,8 @@ pub fn parents(child: Oid) -> Vec<Oid> {
 pub struct Trigger {
     pub oid: Oid,
     pub name: CString,
+    /// Its row in `pg_constraint`.
+    pub constraint: Oid,
     /// Its first argument.
     pub argument: Vec<u8>,
 }
@@ -66,6 +68,7 @@ pub fn triggers(relation: Oid, function: Oid) -> Vec<Trigger> {
             let arguments: *mut pg_sys::varlena = pg_sys::pg_detoast_datum(arguments.cast_mut_ptr());
             found.push(Trigger {
                 oid: form.oid,
+                constraint: form.tgconstraint,
                 name: CStr::from_ptr(form.tgname.data.as_ptr()).to_owned(),
                 argument: CStr::from_ptr(pgrx::vardata_any(arguments)).to_bytes().to_vec(),
             });
