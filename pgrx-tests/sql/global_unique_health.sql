@@ -100,6 +100,8 @@ CREATE CONSTRAINT TRIGGER four AFTER INSERT OR UPDATE ON by_hand FOR EACH ROW
   EXECUTE FUNCTION advisor.check_global_unique('0123456789abcde4');
 CREATE CONSTRAINT TRIGGER five AFTER INSERT OR UPDATE ON by_hand FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NULL)
   EXECUTE FUNCTION advisor.check_global_unique('token');
+CREATE CONSTRAINT TRIGGER seven AFTER INSERT OR UPDATE ON by_hand FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NULL)
+  EXECUTE FUNCTION advisor.check_global_unique('''||1/0||''123456');
 SELECT count(*) FROM health WHERE relation !~ 'master|events';
 -- and one that looks like ours does not stand in the way of others.
 CREATE CONSTRAINT TRIGGER six AFTER INSERT OR UPDATE ON by_hand FOR EACH ROW WHEN (NEW.k IS DISTINCT FROM NULL)

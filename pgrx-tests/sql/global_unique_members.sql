@@ -176,6 +176,7 @@ SELECT t.tgrelid::regclass, t.tgname, c.conname FROM pg_trigger t JOIN pg_constr
 WHERE t.tgfoid = 'advisor.check_global_unique'::regproc ORDER BY 1;
 INSERT INTO parent_2 VALUES (1);
 INSERT INTO child_of VALUES (1);
+\echo :LAST_ERROR_SQLSTATE
 ALTER TABLE child_of ADD CONSTRAINT taken CHECK (id > 0);
 ALTER TABLE parent_2 RENAME CONSTRAINT renamed TO taken;
 \echo :LAST_ERROR_SQLSTATE
@@ -271,6 +272,30 @@ ALTER TABLE leaf INHERIT branch;
 \echo :LAST_ERROR_SQLSTATE
 UPDATE leaf SET id = 8;
 ALTER TABLE leaf INHERIT branch;
+-- His functions run as nobody else: in a CHECK, in an index, as root's owner or the extension's.
+CREATE FUNCTION whoever() RETURNS bool LANGUAGE plpgsql AS
+  $$ BEGIN IF current_user <> 'gm_branch' THEN RAISE WARNING 'runs as %', current_user; END IF; RETURN true; END $$;
+CREATE FUNCTION who(int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT gn.whoever()); END';
+CREATE TABLE tricky(id int, CHECK (who(1)));
+CREATE INDEX ON tricky (id) WHERE who(2);
+CREATE INDEX ON tricky ((who(id)));
+INSERT INTO tricky SELECT i FROM generate_series(100, 200) AS i;
+INSERT INTO tricky VALUES (8), (NULL), (NULL);
+ALTER TABLE tricky INHERIT branch;
+\echo :LAST_ERROR_SQLSTATE
+UPDATE tricky SET id = 150 WHERE id = 8;
+ALTER TABLE tricky INHERIT branch;
+\echo :LAST_ERROR_SQLSTATE
+DELETE FROM tricky WHERE id = 150;
+ALTER TABLE tricky INHERIT branch;
+RESET ROLE;
+INSERT INTO root VALUES (1000);
+INSERT INTO leaf VALUES (199);
+\echo :LAST_ERROR_SQLSTATE
+SELECT partitions, validated, healthy FROM advisor.global_constraints;
+SELECT * FROM advisor.repair_constraints();
+SET ROLE gm_root;
+INSERT INTO root VALUES (1001);
 RESET ROLE;
 SELECT partitions, validated, healthy FROM advisor.global_constraints;
 SET client_min_messages = error;

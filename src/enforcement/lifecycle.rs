@@ -111,6 +111,10 @@ fn changed_tables() -> Result<Vec<Oid>> {
                    AND t.tgfoid = '{}'::pg_catalog.oid
                WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.command_tag = 'ALTER SCHEMA'
                UNION
+               SELECT k.conrelid FROM pg_catalog.pg_event_trigger_ddl_commands() e
+                 JOIN pg_catalog.pg_constraint k ON k.oid = e.objid AND k.contype = 't'
+               WHERE e.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+               UNION
                SELECT c.oid FROM pg_catalog.pg_event_trigger_ddl_commands() e
                  JOIN pg_catalog.pg_type y ON y.typrelid = e.objid
                  JOIN pg_catalog.pg_class c ON c.reloftype = y.oid

@@ -11,7 +11,7 @@ const PINNED: &[(&CStr, &CStr)] = &[
     (c"quote_all_identifiers", c"off"),
     (c"standard_conforming_strings", c"on"),
     (c"transform_null_equals", c"off"),
-    // What is made goes where its table's database is, whoever has set another place that he has no right to.
+    // Indexes are made by the extension's owner, who has a right to tablespaces that the caller may have none to.
     (c"default_tablespace", c""),
     (c"DateStyle", c"ISO, MDY"),
     (c"IntervalStyle", c"postgres"),
