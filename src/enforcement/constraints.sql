@@ -5,7 +5,7 @@ WITH RECURSIVE ours AS MATERIALIZED (
   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_trigger t ON t.oid = d.objid
   WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
     AND d.refobjid = 'advisor.check_global_unique()'::pg_catalog.regprocedure
-    AND t.tgnargs = 1 AND pg_catalog.octet_length(t.tgargs) = 17
+    AND t.tgnargs = 1 AND pg_catalog.encode(t.tgargs, 'escape') ~ '^[0-9a-f]{16}\\000$'
 ),
 registered AS MATERIALIZED (
   SELECT r.*, c.oid AS root

@@ -1,14 +1,17 @@
 //! Looks for duplicated keys in rows that were not checked when they came.
 
 use citus_planner::identifier::quote_identifier;
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use super::inventory::{Constraint, Member};
+use super::{batch, members};
 use crate::error::{Result, notice};
 use crate::pg::constraint_error::{self, Violation};
-use crate::pg::index_shape::{column_number, column_type};
+use crate::pg::encoding::from_server;
 use crate::pg::query::{self, Sees};
-use crate::pg::{identity, operator_class, settings};
+use crate::pg::tables::advisor_function;
+use crate::pg::{identity, settings};
 
 /// Trees from this size on are announced before they are read.
 const LONG_WORK: i64 = 64 * 1024 * 1024;
@@ -42,56 +45,38 @@ pub fn refuse_in_tree(constraint: &Constraint, members: &[Member], occasion: Occ
     refuse_first(constraint, &sql, occasion)
 }
 
-/// Raises 23505 for the first key that a row of a newcomer shares with another row of the tree.
+/// Raises 23505 for the first key that a row of a newcomer shares with another row of the tree. The gate is shut.
 pub fn refuse_in_newcomer(constraint: &Constraint, newcomer: &Member) -> Result<()> {
-    let (new, old) = (qualified(constraint, "n"), qualified(constraint, "o"));
-    let mut matches = Vec::new();
-    for ((column, n), o) in constraint.columns.iter().zip(&new).zip(&old) {
-        let data_type = column_number(constraint.root, column).map(|c| column_type(constraint.root, c));
-        match data_type.and_then(|t| operator_class::of_type(t).equality) {
-            Some(equal) => matches.push(format!("{n} {equal} {o}")),
-            None => return refuse_in_tree(constraint, &[], Occasion::Create),
+    let tree = members::of(constraint.id(), advisor_function(c"check_global_unique"), &constraint.root_columns());
+    match batch::duplicate_in(&tree, newcomer.oid) {
+        None => Ok(()),
+        Some(values) => {
+            let values: Vec<String> = values.iter().map(|value| from_server(value.to_bytes())).collect();
+            Err(duplicated(constraint, &values.join(", "), Occasion::Create)?)
         }
     }
-    matches.push("(n.tableoid, n.ctid) <> (o.tableoid, o.ctid)".to_owned());
-    // The owner of the tree may not be allowed to read the newcomer itself, or not all of it; through the tree he is.
-    let (from, only) = if newcomer.owner == constraint.owner {
-        (newcomer.relation.as_str(), String::new())
-    } else {
-        (
-            constraint.relation.as_str(),
-            format!(
-                " AND n.tableoid IN (WITH RECURSIVE below(relation) AS (SELECT '{}'::pg_catalog.oid UNION
-                   SELECT i.inhrelid FROM below JOIN pg_catalog.pg_inherits i ON i.inhparent = below.relation)
-                   SELECT relation FROM below)",
-                newcomer.oid.to_u32()
-            ),
-        )
-    };
-    let sql = format!(
-        "SELECT {} FROM {from} AS n JOIN {} AS o ON {} WHERE {}{only}",
-        key_text(&new),
-        constraint.relation,
-        matches.join(" AND "),
-        no_nulls(&new),
-    );
-    refuse_first(constraint, &sql, Occasion::Create)
 }
 
 fn refuse_first(constraint: &Constraint, sql: &str, occasion: Occasion) -> Result<()> {
     let found = identity::acting_as_table_owner(constraint.owner, || {
         settings::with_maintenance_memory(|| query::rows(sql, Sees::Latest, 1))
     })?;
-    let Some(row) = found.first() else { return Ok(()) };
+    match found.first() {
+        None => Ok(()),
+        Some(row) => Err(duplicated(constraint, &row.text(0), occasion)?),
+    }
+}
+
+fn duplicated(constraint: &Constraint, values: &str, occasion: Occasion) -> Result<ErrorReport> {
     let name = &constraint.name;
-    Err(constraint_error::report(Violation {
+    Ok(constraint_error::report(Violation {
         code: PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
         message: match occasion {
             Occasion::Create => format!("could not create unique constraint \"{name}\""),
             Occasion::Validate => format!("could not validate unique constraint \"{name}\""),
         },
         detail: Some(if may_read(constraint)? {
-            format!("Key ({})=({}) is duplicated.", constraint.column_list(), row.text(0))
+            format!("Key ({})=({values}) is duplicated.", constraint.column_list())
         } else {
             "Duplicate keys exist.".to_owned()
         }),

@@ -4,6 +4,7 @@ use citus_planner::identifier::{quote_identifier, quote_identifiers, quote_liter
 use pgrx::pg_sys::Oid;
 
 use super::key_lock::ConstraintId;
+use super::members;
 use super::serving_index::{self, NoIndex, ServingIndex};
 use crate::error::{Result, internal};
 use crate::pg::query::{self, Row, Sees};
@@ -260,7 +261,9 @@ fn constraint(row: &Row) -> Result<Constraint> {
 
 /// The tables of the tree below `root`, itself included, by OID; with the triggers of `token`.
 pub fn members(root: Oid, token: &str, sees: Sees) -> Result<Vec<Member>> {
-    let sql = include_str!("members.sql").replace("/*root*/", &root.to_u32().to_string()).replace("/*token*/", token);
+    // Anybody may make a trigger with an argument of his own: only digits go into the statement.
+    let token = members::parse_token(token.as_bytes()).map(|token| format!("{token:016x}")).unwrap_or_default();
+    let sql = include_str!("members.sql").replace("/*root*/", &root.to_u32().to_string()).replace("/*token*/", &token);
     let rows = query::rows(&sql, sees, 0)?;
     Ok(rows.iter().map(member).collect())
 }

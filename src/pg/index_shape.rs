@@ -83,7 +83,12 @@ pub fn of_table(table: Oid) -> Vec<IndexShape> {
                 index: oid,
                 btree: (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID,
                 usable: (*form).indisvalid && (*form).indisready && (*form).indislive,
-                partial: !pg_sys::RelationGetIndexPredicate(index).is_null(),
+                // Asked of the catalog's row: to get the predicate itself would evaluate its functions, as the caller.
+                partial: !pg_sys::heap_attisnull(
+                    (*index).rd_indextuple,
+                    pg_sys::Anum_pg_index_indpred as i32,
+                    std::ptr::null_mut(),
+                ),
                 unique: (*form).indisunique,
                 immediate: (*form).indimmediate,
                 width: (*form).indnatts as usize,
