@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
+use std::ffi::CString;
 use std::rc::Rc;
 
 use pgrx::check_for_interrupts;
@@ -16,8 +17,9 @@ use super::key_lock::{self, KeyLock};
 use super::members::{Binding, Constraint};
 use super::unique::{self, Checked, judge, visit};
 use crate::pg::btree::{SortedKeys, Tuple};
+use crate::pg::column::text;
 use crate::pg::key::{KeyType, MOST_COLUMNS, Shortcut};
-use crate::pg::rows::with_snapshot;
+use crate::pg::rows::{Fresh, with_snapshot};
 use crate::pg::scratch::scratch;
 use crate::pg::transaction::{self, SubTransaction};
 
@@ -69,17 +71,22 @@ pub fn collect(binding: &Binding, key: &[Datum]) -> bool {
         if pending.marks.last().is_none_or(|(subtransaction, ..)| *subtransaction != now) {
             pending.marks.push((now, place.0, place.1));
         }
-        let columns = &constraint.key.columns;
-        let (prefix, decides) = columns[0].prefix(&key[0]);
-        let stands_at = if decides && columns.len() == 1 {
-            place.0
-        } else {
-            columns.iter().zip(key).for_each(|(column, &value)| column.store(value, &mut pending.arena));
-            place.1
-        };
-        pending.entries.push(Entry { prefix, place: stands_at as u32, home: binding.home as u32 });
+        push(&constraint.key, &mut pending.entries, &mut pending.arena, binding.home, key);
         pending.entries.len() < MOST_ENTRIES && pending.arena.len() < MOST_WORDS
     })
+}
+
+fn push(key_type: &KeyType, entries: &mut Vec<Entry>, arena: &mut Vec<u64>, home: usize, key: &[Datum]) {
+    let columns = &key_type.columns;
+    let (prefix, decides) = columns[0].prefix(&columns[0].plain(key[0]));
+    let place = if decides && columns.len() == 1 {
+        entries.len()
+    } else {
+        let place = arena.len();
+        columns.iter().zip(key).for_each(|(column, &value)| column.store(value, arena));
+        place
+    };
+    entries.push(Entry { prefix, place: place as u32, home: home as u32 });
 }
 
 /// Checks what the running subtransaction has pending.
@@ -253,6 +260,50 @@ fn claim(batch: &Batch, places: &[u32]) {
     for (home, prefixes) in of_home.into_iter().enumerate().filter(|(_, prefixes)| !prefixes.is_empty()) {
         claims::cover(constraint, home, prefixes.into_iter()).unwrap_or_else(|error| std::panic::panic_any(error));
     }
+}
+
+/// The first key of a member that another row of the tree has too, as text; the gate is shut. Neither SQL nor a planner
+/// looks at the rows: the member may be anybody's, and evaluating its constraints or predicates would run his functions.
+pub fn duplicate_in(constraint: &Rc<Constraint>, table: Oid) -> Option<Vec<CString>> {
+    let home = constraint.position(table)?;
+    with_snapshot(|| {
+        scratch(|| {
+            let empty = || Batch { constraint: Rc::clone(constraint), entries: Vec::new(), arena: Vec::new() };
+            let mut batch = empty();
+            let mut found = None;
+            let snapshot = Fresh::take();
+            constraint.members[home].place(None).each_key(&snapshot, |key| {
+                push(&constraint.key, &mut batch.entries, &mut batch.arena, home, key);
+                if batch.entries.len() >= MOST_ENTRIES || batch.arena.len() >= MOST_WORDS {
+                    found = duplicate(std::mem::replace(&mut batch, empty()), &snapshot);
+                }
+                found.is_none()
+            });
+            let found = found.or_else(|| duplicate(batch, &snapshot));
+            snapshot.done();
+            found
+        })
+    })
+}
+
+fn duplicate(mut batch: Batch, snapshot: &Fresh) -> Option<Vec<CString>> {
+    let constraint = Rc::clone(&batch.constraint);
+    sort(&mut batch);
+    let (doubles, unique) = set_doubles_apart(&batch);
+    let places: Vec<u32> = (0..constraint.members.len() as u32).collect();
+    // Where the tree changes under the shut gate, by this transaction itself, all keys are counted.
+    let met = meet(&batch, &unique, &places)
+        .unwrap_or_else(|| unique.iter().map(|&entry| Suspect { entry, found: None }).collect());
+    doubles.into_iter().chain(met).find_map(|suspect| {
+        check_for_interrupts!();
+        let mut room = [Datum::from(0); MOST_COLUMNS];
+        let key = batch.key(&suspect.entry, &mut room);
+        let rows = unique::count(&constraint, key, snapshot);
+        (rows >= 2).then(|| {
+            let columns = constraint.key.columns.iter().zip(key);
+            columns.map(|(column, &value)| text(column.type_id, value)).collect()
+        })
+    })
 }
 
 fn sort(batch: &mut Batch) {

@@ -136,7 +136,9 @@ fn repair_constraints(
     }
     for constraint in constraints {
         let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
-        if relation.is_none() && members.iter().any(|m| !m.owned) {
+        // Gone since, or somebody else's.
+        let is_there = members.iter().any(|m| m.oid == constraint.root);
+        if relation.is_none() && (!is_there || members.iter().any(|m| !m.owned)) {
             continue;
         }
         let (name, table) = (constraint.name.clone(), constraint.relation.clone());
@@ -144,8 +146,13 @@ fn repair_constraints(
             own_work(|| repair(constraint))?
         } else {
             // Anybody can make a trigger that stands in the way of his constraint, not of others.
-            own_work(|| attempt(|| repair(constraint)))
-                .unwrap_or_else(|error| vec![format!("could not be repaired: {}", error.message())])
+            let (token, root) = (constraint.token.clone(), constraint.root);
+            match own_work(|| attempt(|| repair(constraint))) {
+                Ok(actions) => actions,
+                // Dropped meanwhile.
+                Err(_) if inventory::constraint_of(&token, root)?.is_none() => Vec::new(),
+                Err(error) => vec![format!("could not be repaired: {}", error.message())],
+            }
         };
         actions.extend(done.into_iter().map(|action| (Text(table.clone()), Name(name.clone()), Text(action))));
     }
@@ -182,9 +189,14 @@ fn repair(constraint: Constraint) -> Result<Vec<String>> {
     if is_healthy && !claims::are_missing(constraint.id(), &constraint.root_columns()) {
         return Ok(actions);
     }
-    let mut constraint = constraint;
-    let members = lock_tree(constraint.root, &constraint.token, pg_sys::ShareRowExclusiveLock)?;
+    lock_tree(constraint.root, &constraint.token, pg_sys::ShareRowExclusiveLock)?;
     gate_exclusive(constraint.id());
+    // Another session may have dropped, renamed or repaired it before the locks were had.
+    let Some(mut constraint) = inventory::constraint_of(&constraint.token, constraint.root)? else {
+        return Ok(actions);
+    };
+    let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    let is_healthy = !is_ill(&constraint, &members);
     let mut unchecked = !constraint.is_validated();
     if constraint.trigger.is_none() && members.iter().all(|m| m.trigger.is_none()) {
         let relation = constraint.relation.clone();

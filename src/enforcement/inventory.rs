@@ -4,7 +4,7 @@ use citus_planner::identifier::{quote_identifier, quote_identifiers, quote_liter
 use pgrx::pg_sys::Oid;
 
 use super::key_lock::ConstraintId;
-use super::members::parse_token;
+use super::members;
 use super::serving_index::{self, NoIndex, ServingIndex};
 use crate::error::{Result, internal};
 use crate::pg::key::MOST_COLUMNS;
@@ -312,6 +312,11 @@ pub fn constraints(sees: Sees) -> Result<Vec<Constraint>> {
     Ok(constraints)
 }
 
+/// The constraint of a token on a table, as it is now.
+pub fn constraint_of(token: &str, root: Oid) -> Result<Option<Constraint>> {
+    Ok(constraints(Sees::Latest)?.into_iter().find(|constraint| constraint.token == token && constraint.root == root))
+}
+
 fn constraint(row: &Row) -> Result<Constraint> {
     let columns = match row.optional(6) {
         Some(json) => serde_json::from_str(&json).map_err(internal)?,
@@ -343,11 +348,11 @@ fn constraint(row: &Row) -> Result<Constraint> {
 
 /// The tables of the tree below `root`, itself included, by OID; with the triggers of `token`.
 pub fn members(root: Oid, token: &str, sees: Sees) -> Result<Vec<Member>> {
-    // Arguments of triggers are anybody's.
-    let token = if parse_token(token.as_bytes()).is_some() { token } else { "" };
+    // Anybody may make a trigger with an argument of his own: only digits go into the statement.
+    let token = members::parse_token(token.as_bytes()).map(|token| format!("{token:016x}")).unwrap_or_default();
     let sql = include_str!("members.sql")
         .replace("/*root*/", &root.to_u32().to_string())
-        .replace("/*token*/", token)
+        .replace("/*token*/", &token)
         .replace("/*function*/", &check_function())
         .replace("/*shape*/", SHAPE);
     let rows = query::rows(&sql, sees, 0)?;

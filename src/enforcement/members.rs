@@ -231,10 +231,10 @@ pub fn binding(call: &Call) -> Rc<Binding> {
     binding
 }
 
-/// Sixteen hexadecimal digits.
+/// Sixteen hexadecimal digits, as `add_global_unique` writes them.
 pub fn parse_token(argument: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(argument).ok()?;
-    let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     digits.then(|| u64::from_str_radix(text, 16).ok())?
 }
 

@@ -193,6 +193,18 @@ fn verdict(constraint: &Constraint, key: &[Datum], _seen: Alive) -> Alive {
     alive
 }
 
+/// How many rows of the key a snapshot shows, or two if more.
+pub fn count(constraint: &Constraint, key: &[Datum], snapshot: &Fresh) -> usize {
+    let mut rows = 0;
+    for member in &constraint.members {
+        rows += in_place(constraint, member, key, |place| place.count(&constraint.key, key, snapshot)).rows;
+        if rows >= 2 {
+            break;
+        }
+    }
+    rows
+}
+
 /// What the check would be without the pass above, to show that it is needed: `bench/README.md`, missed-tuple.
 #[cfg(skip_fresh_snapshot)]
 fn verdict(_constraint: &Constraint, _key: &[Datum], seen: Alive) -> Alive {

@@ -83,7 +83,7 @@ pub fn of_table(table: Oid) -> Vec<IndexShape> {
                 index: oid,
                 btree: (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID,
                 usable: (*form).indisvalid && (*form).indisready && (*form).indislive,
-                // Not RelationGetIndexPredicate, which evaluates it: as whoever has come here, by another's code.
+                // Asked of the catalog's row: to get the predicate itself would evaluate its functions, as the caller.
                 partial: !pg_sys::heap_attisnull(
                     (*index).rd_indextuple,
                     pg_sys::Anum_pg_index_indpred as i32,

@@ -8,7 +8,6 @@ pub mod ddl_event;
 pub mod encoding;
 mod entry_points;
 pub mod guc;
-pub mod heap;
 pub mod identity;
 pub mod index_shape;
 pub mod inheritance;

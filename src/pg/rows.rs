@@ -147,6 +147,31 @@ impl Place {
         unlock_relation(self.table, Mode::AccessShare);
     }
 
+    /// Calls `each` with the key's values of every row that the snapshot shows and that has no NULL among them, until it
+    /// says no. No planner, no function but those of the key's operator class: the table may be anybody's.
+    pub fn each_key(&self, snapshot: &Fresh, mut each: impl FnMut(&[Datum]) -> bool) {
+        lock_relation(self.table, Mode::AccessShare);
+        // SAFETY: the lock keeps the table; all is closed below, or by the abort.
+        unsafe {
+            let table = pg_sys::RelationIdGetRelation(self.table);
+            if !table.is_null() {
+                let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
+                let scan = pg_sys::table_beginscan(table, snapshot.0, 0, std::ptr::null_mut());
+                let mut goes_on = true;
+                while goes_on && pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot)
+                {
+                    pgrx::check_for_interrupts!();
+                    let key: Option<Vec<Datum>> = self.columns.iter().map(|&number| attribute(slot, number)).collect();
+                    goes_on = key.is_none_or(|key| each(&key));
+                }
+                pg_sys::table_endscan(scan);
+                pg_sys::ExecDropSingleTupleTableSlot(slot);
+                pg_sys::RelationClose(table);
+            }
+        }
+        unlock_relation(self.table, Mode::AccessShare);
+    }
+
     unsafe fn scan_table(
         &self,
         table: Relation,

@@ -10,9 +10,10 @@ const PINNED: &[(&CStr, &CStr)] = &[
     (c"search_path", c"pg_catalog, pg_temp"),
     (c"quote_all_identifiers", c"off"),
     (c"standard_conforming_strings", c"on"),
+    // What is made on behalf of others lies where the database lies.
+    (c"default_tablespace", c""),
     (c"transform_null_equals", c"off"),
     // Indexes are made by the extension's owner, who has a right to tablespaces that the caller may have none to.
-    (c"default_tablespace", c""),
     (c"DateStyle", c"ISO, MDY"),
     (c"IntervalStyle", c"postgres"),
     (c"TimeZone", c"UTC"),
