@@ -1,5 +1,6 @@
 -- What may be lost: all else is read from the triggers. A row whose validated_for is not of this database's trigger says
--- that the rows have not been looked at since.
+-- that the rows have not been looked at since. root and root_columns say which table and columns it is about, whatever
+-- they are called by now; after a restore they are of another database, and the names count.
 CREATE TABLE advisor.global_constraint_registry (
   token text NOT NULL,
   relation text NOT NULL,
@@ -10,6 +11,8 @@ CREATE TABLE advisor.global_constraint_registry (
   initially_deferred boolean NOT NULL,
   definition text NOT NULL,
   validated_for text,
+  root text,
+  root_columns smallint[],
   PRIMARY KEY (token, relation)
 );
 REVOKE ALL ON advisor.global_constraint_registry FROM PUBLIC;
@@ -29,7 +32,9 @@ COMMENT ON VIEW advisor.global_constraints IS
 -- They look at nothing as long as no global constraint exists.
 CREATE EVENT TRIGGER citus_advisor_ddl ON ddl_command_end
   WHEN TAG IN ('CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA', 'IMPORT FOREIGN SCHEMA', 'ALTER TABLE',
-               'ALTER FOREIGN TABLE', 'ALTER SCHEMA')
+               'ALTER FOREIGN TABLE', 'ALTER SCHEMA',
+               -- These rename tables and columns as well.
+               'ALTER INDEX', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER TYPE')
   EXECUTE FUNCTION advisor._follow_ddl();
 CREATE EVENT TRIGGER citus_advisor_drop ON sql_drop EXECUTE FUNCTION advisor._follow_drop();
 ALTER EVENT TRIGGER citus_advisor_ddl ENABLE ALWAYS;

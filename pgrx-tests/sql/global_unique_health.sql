@@ -82,6 +82,54 @@ SELECT advisor.validate_constraint('master', 'master_id_key');
 TRUNCATE child_3;
 SELECT advisor.validate_constraint('master', 'master_id_key');
 SELECT * FROM health;
+-- Triggers that hands made: none of them is a constraint,
+CREATE VIEW a_view AS SELECT 1 AS id;
+CREATE TRIGGER by_hand INSTEAD OF INSERT ON a_view FOR EACH ROW EXECUTE FUNCTION advisor.check_global_unique('0123456789abcdef');
+CREATE TEMP TABLE passing(id int UNIQUE);
+CREATE CONSTRAINT TRIGGER by_hand AFTER INSERT OR UPDATE ON passing FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NULL)
+  EXECUTE FUNCTION advisor.check_global_unique('0123456789abcdef');
+CREATE TABLE by_hand(id int, k point);
+CREATE TABLE by_hand_1() INHERITS (by_hand);
+CREATE CONSTRAINT TRIGGER one AFTER INSERT ON by_hand FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NULL)
+  EXECUTE FUNCTION advisor.check_global_unique('0123456789abcde1');
+CREATE TRIGGER two AFTER INSERT OR UPDATE ON by_hand FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NULL)
+  EXECUTE FUNCTION advisor.check_global_unique('0123456789abcde2');
+CREATE CONSTRAINT TRIGGER three AFTER INSERT OR UPDATE ON by_hand FOR EACH ROW WHEN (NEW.id > 5)
+  EXECUTE FUNCTION advisor.check_global_unique('0123456789abcde3');
+CREATE CONSTRAINT TRIGGER four AFTER INSERT OR UPDATE ON by_hand FOR EACH ROW
+  EXECUTE FUNCTION advisor.check_global_unique('0123456789abcde4');
+CREATE CONSTRAINT TRIGGER five AFTER INSERT OR UPDATE ON by_hand FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NULL)
+  EXECUTE FUNCTION advisor.check_global_unique('token');
+CREATE CONSTRAINT TRIGGER seven AFTER INSERT OR UPDATE ON by_hand FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NULL)
+  EXECUTE FUNCTION advisor.check_global_unique('''||1/0||''123456');
+SELECT count(*) FROM health WHERE relation !~ 'master|events';
+-- and one that looks like ours does not stand in the way of others.
+CREATE CONSTRAINT TRIGGER six AFTER INSERT OR UPDATE ON by_hand FOR EACH ROW WHEN (NEW.k IS DISTINCT FROM NULL)
+  EXECUTE FUNCTION advisor.check_global_unique('0123456789abcde6');
+ALTER TABLE child_1 DISABLE TRIGGER master_id_key;
+SELECT * FROM health;
+SELECT * FROM advisor.repair_constraints();
+SELECT * FROM advisor.repair_constraints('by_hand');
+\echo :LAST_ERROR_SQLSTATE
+SELECT advisor.validate_constraint('master', 'master_id_key');
+SELECT * FROM health;
+DROP TABLE passing, by_hand, by_hand_1;
+
+-- Rows of the registry whose table has gone unseen
+ALTER EVENT TRIGGER citus_advisor_drop DISABLE;
+CREATE TABLE unseen(id int, k int) PARTITION BY LIST (k);
+SELECT advisor.add_global_unique('unseen', 'id');
+DROP TABLE unseen;
+CREATE TABLE seen(id int, k int) PARTITION BY LIST (k);
+SELECT advisor.add_global_unique('seen', 'id');
+SET client_min_messages = error;
+ALTER TABLE seen DROP COLUMN id CASCADE;
+RESET client_min_messages;
+ALTER EVENT TRIGGER citus_advisor_drop ENABLE ALWAYS;
+SELECT * FROM health;
+SELECT relation FROM advisor.global_constraint_registry ORDER BY 1;
+SELECT * FROM advisor.repair_constraints();
+SELECT relation FROM advisor.global_constraint_registry ORDER BY 1;
 SELECT advisor._follow_ddl();
 \echo :LAST_ERROR_SQLSTATE
 SELECT advisor._follow_drop();

@@ -137,7 +137,7 @@ RESET client_min_messages;
 SELECT relation FROM advisor.global_constraint_registry;
 ALTER TABLE gm_third.events RENAME CONSTRAINT events_id_key TO renamed_by_hand;
 SELECT constraint_name, healthy FROM advisor.global_constraints;
-DROP TRIGGER events_id_key ON gm_third.events;
+DROP TRIGGER renamed_by_hand ON gm_third.events;
 DROP TABLE gm_third.events;
 SELECT count(*) FROM advisor.global_constraint_registry;
 SELECT count(*) FROM advisor.global_constraints;
@@ -149,6 +149,110 @@ SET client_min_messages = error;
 ALTER TABLE keyed DROP COLUMN id CASCADE;
 RESET client_min_messages;
 SELECT count(*) FROM advisor.global_constraint_registry;
+
+-- Other names for ALTER TABLE ... RENAME, which the registry follows,
+CREATE TABLE parent(id int, comment text);
+CREATE TABLE child_of() INHERITS (parent);
+SELECT advisor.add_global_unique('parent', 'id');
+ALTER INDEX parent RENAME TO "PARENT";
+ALTER VIEW "PARENT" RENAME COLUMN id TO number;
+CREATE TABLE parent(id int);
+SELECT relation, columns, validated, healthy FROM advisor.global_constraints;
+SELECT relation, columns FROM advisor.global_constraint_registry;
+-- or does not: the table is the same.
+ALTER EVENT TRIGGER citus_advisor_ddl DISABLE;
+ALTER TABLE "PARENT" RENAME TO parent_2;
+ALTER TABLE parent_2 RENAME number TO id;
+ALTER EVENT TRIGGER citus_advisor_ddl ENABLE ALWAYS;
+SELECT relation, columns, validated, healthy FROM advisor.global_constraints;
+DROP TRIGGER parent_id_key ON parent_2;
+DROP TRIGGER parent_id_key ON child_of;
+SELECT relation, columns, validated, healthy, problems FROM advisor.global_constraints;
+SELECT * FROM advisor.repair_constraints();
+SELECT relation, columns FROM advisor.global_constraint_registry;
+-- The trigger takes the constraint's new name in all tables; errors have it.
+ALTER TABLE parent_2 RENAME CONSTRAINT parent_id_key TO renamed;
+SELECT t.tgrelid::regclass, t.tgname, c.conname FROM pg_trigger t JOIN pg_constraint c ON c.oid = t.tgconstraint
+WHERE t.tgfoid = 'advisor.check_global_unique'::regproc ORDER BY 1;
+INSERT INTO parent_2 VALUES (1);
+INSERT INTO child_of VALUES (1);
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE child_of ADD CONSTRAINT taken CHECK (id > 0);
+ALTER TABLE parent_2 RENAME CONSTRAINT renamed TO taken;
+\echo :LAST_ERROR_SQLSTATE
+-- A newcomer that has the name already
+CREATE TABLE newcomer(CONSTRAINT renamed UNIQUE (id)) INHERITS (parent_2);
+\echo :LAST_ERROR_SQLSTATE
+-- The end, however names are quoted
+SET quote_all_identifiers = on;
+SET client_min_messages = error;
+DROP TABLE parent_2 CASCADE;
+RESET quote_all_identifiers;
+SELECT count(*) FROM advisor.global_constraint_registry;
+DROP TABLE parent;
+
+-- Tables of a type
+CREATE TYPE typed AS (id int, k int);
+CREATE TABLE of_type OF typed PARTITION BY LIST (k);
+SELECT advisor.add_global_unique('of_type', 'id');
+ALTER TYPE typed RENAME ATTRIBUTE id TO number CASCADE;
+SELECT columns FROM advisor.global_constraint_registry;
+ALTER TYPE typed DROP ATTRIBUTE number CASCADE;
+SELECT count(*) FROM advisor.global_constraint_registry;
+SELECT count(*) FROM advisor.global_constraints;
+DROP TABLE of_type;
+
+-- A column that the parent loses, and children keep
+CREATE TABLE parent(x int, id int);
+CREATE TABLE local(z int, id int, x int);
+ALTER TABLE local INHERIT parent;
+CREATE TABLE below() INHERITS (local);
+SELECT advisor.add_global_unique('parent', 'id');
+SELECT advisor.add_global_unique('parent', 'x');
+ALTER TABLE parent DROP COLUMN id CASCADE;
+SELECT * FROM coverage('parent|local|below');
+SELECT relation, constraint_name, validated, healthy FROM advisor.global_constraints;
+ALTER TABLE ONLY parent DROP COLUMN x CASCADE;
+SELECT count(*) FROM advisor.global_constraints;
+SELECT count(*) FROM advisor.global_constraint_registry;
+INSERT INTO local VALUES (1, 1, 1), (1, 1, 1);
+DROP TABLE parent CASCADE;
+RESET client_min_messages;
+
+-- An index that serves two constraints stays with the other one.
+CREATE TABLE parent(id int);
+CREATE TABLE served() INHERITS (parent);
+SELECT advisor.add_global_unique('parent', 'id');
+SELECT advisor.add_global_unique('parent', 'id', 'pk');
+SELECT advisor.drop_constraint('parent', 'parent_id_key');
+SELECT constraint_name, healthy, problems FROM advisor.global_constraints;
+-- Whoever has no right to the schema can drop what is his.
+CREATE ROLE gm_stranger;
+GRANT ALL ON SCHEMA gn TO gm_stranger;
+REVOKE USAGE ON SCHEMA advisor FROM PUBLIC;
+SET ROLE gm_stranger;
+CREATE TABLE own(id int UNIQUE, k int);
+CREATE TABLE own_child() INHERITS (own);
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER other AFTER INSERT ON own EXECUTE FUNCTION nothing();
+ALTER TABLE own DISABLE TRIGGER other;
+DROP TRIGGER other ON own;
+CREATE TRIGGER other AFTER INSERT ON own EXECUTE FUNCTION nothing();
+DROP TABLE own_child, own;
+RESET ROLE;
+ALTER TABLE parent OWNER TO gm_stranger;
+ALTER TABLE served OWNER TO gm_stranger;
+SET ROLE gm_stranger;
+CREATE TABLE another() INHERITS (parent);
+ALTER TABLE another NO INHERIT parent;
+ALTER TABLE parent RENAME TO renamed;
+DROP TABLE served;
+RESET ROLE;
+GRANT USAGE ON SCHEMA advisor TO PUBLIC;
+SELECT relation, partitions, healthy, problems FROM advisor.global_constraints;
+DROP TABLE renamed;
+DROP OWNED BY gm_stranger;
+DROP ROLE gm_stranger;
 
 -- Owners: whoever may attach need not own the root.
 CREATE ROLE gm_root;
@@ -168,6 +272,30 @@ ALTER TABLE leaf INHERIT branch;
 \echo :LAST_ERROR_SQLSTATE
 UPDATE leaf SET id = 8;
 ALTER TABLE leaf INHERIT branch;
+-- His functions run as nobody else: in a CHECK, in an index, as root's owner or the extension's.
+CREATE FUNCTION whoever() RETURNS bool LANGUAGE plpgsql AS
+  $$ BEGIN IF current_user <> 'gm_branch' THEN RAISE WARNING 'runs as %', current_user; END IF; RETURN true; END $$;
+CREATE FUNCTION who(int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT gn.whoever()); END';
+CREATE TABLE tricky(id int, CHECK (who(1)));
+CREATE INDEX ON tricky (id) WHERE who(2);
+CREATE INDEX ON tricky ((who(id)));
+INSERT INTO tricky SELECT i FROM generate_series(100, 200) AS i;
+INSERT INTO tricky VALUES (8), (NULL), (NULL);
+ALTER TABLE tricky INHERIT branch;
+\echo :LAST_ERROR_SQLSTATE
+UPDATE tricky SET id = 150 WHERE id = 8;
+ALTER TABLE tricky INHERIT branch;
+\echo :LAST_ERROR_SQLSTATE
+DELETE FROM tricky WHERE id = 150;
+ALTER TABLE tricky INHERIT branch;
+RESET ROLE;
+INSERT INTO root VALUES (1000);
+INSERT INTO leaf VALUES (199);
+\echo :LAST_ERROR_SQLSTATE
+SELECT partitions, validated, healthy FROM advisor.global_constraints;
+SELECT * FROM advisor.repair_constraints();
+SET ROLE gm_root;
+INSERT INTO root VALUES (1001);
 RESET ROLE;
 SELECT partitions, validated, healthy FROM advisor.global_constraints;
 SET client_min_messages = error;

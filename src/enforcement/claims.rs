@@ -412,6 +412,18 @@ pub fn forget(id: ConstraintId) -> Result<()> {
     Ok(())
 }
 
+/// Deletes what tables that were dropped had claimed.
+pub fn forget_dropped(id: ConstraintId, tables: &[Oid]) -> Result<()> {
+    let tables: Vec<String> = tables.iter().map(|table| table.to_u32().to_string()).collect();
+    let sql = format!(
+        "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8
+           AND c.member OPERATOR(pg_catalog.=) ANY ('{{{}}}'::pg_catalog.oid[])",
+        id.mixed() as i64,
+        tables.join(",")
+    );
+    acting_as(extension_owner()?, || query::run(&sql))
+}
+
 /// At most [`OF_ONE_LEVEL`] ranges that cover everything from `least` to `greatest`.
 fn ranges_between(least: u64, greatest: u64) -> Vec<Range> {
     for level in LEVELS {

@@ -133,28 +133,34 @@ fn rename_constraint(relation: Option<Table>, constraint_name: Option<Name>, new
     refuse_taken(&members, &constraint.token, &new_name)?;
     let validated = constraint.is_validated();
     own_work(|| {
-        for member in &members {
-            let Some(trigger) = &member.trigger else { continue };
-            let new = quote_identifier(&new_name);
-            if !trigger.is_clone && trigger.name != new_name {
-                query::define(&format!(
-                    "ALTER TRIGGER {} ON {} RENAME TO {new}",
-                    quote_identifier(&trigger.name),
-                    member.relation
-                ))?;
-            }
-            if trigger.constraint_name != new_name {
-                query::define(&format!(
-                    "ALTER TABLE ONLY {} RENAME CONSTRAINT {} TO {new}",
-                    member.relation,
-                    quote_identifier(&trigger.constraint_name)
-                ))?;
-            }
-        }
+        rename_triggers(&members, &new_name)?;
         constraint.name = new_name.clone();
         constraint.register(validated)
     })?;
     tables::forget_cached(constraint.root);
+    Ok(())
+}
+
+/// Triggers and their rows in pg_constraint have the constraint's name.
+pub fn rename_triggers(members: &[Member], new_name: &str) -> Result<()> {
+    for member in members {
+        let Some(trigger) = &member.trigger else { continue };
+        let new = quote_identifier(new_name);
+        if !trigger.is_clone && trigger.name != new_name {
+            query::define(&format!(
+                "ALTER TRIGGER {} ON {} RENAME TO {new}",
+                quote_identifier(&trigger.name),
+                member.relation
+            ))?;
+        }
+        if trigger.constraint_name != new_name {
+            query::define(&format!(
+                "ALTER TABLE ONLY {} RENAME CONSTRAINT {} TO {new}",
+                member.relation,
+                quote_identifier(&trigger.constraint_name)
+            ))?;
+        }
+    }
     Ok(())
 }
 
@@ -610,7 +616,7 @@ fn taken(members: &[Member], token: &str, name: &str) -> Result<Option<(bool, St
     Ok(query::rows(&sql, Sees::Latest, 1)?.first().map(|row| (row.flag(0), row.text(1))))
 }
 
-fn refuse_taken(members: &[Member], token: &str, name: &str) -> Result<()> {
+pub fn refuse_taken(members: &[Member], token: &str, name: &str) -> Result<()> {
     let same = |m: &Member| m.trigger.as_ref().is_some_and(|t| t.name == name);
     let what = match taken(members, token, name)? {
         Some((is_constraint, table)) => (if is_constraint { "constraint" } else { "trigger" }, table),

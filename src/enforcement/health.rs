@@ -12,6 +12,7 @@ use super::lifecycle::own_work;
 use super::membership;
 use crate::error::{Result, refusal};
 use crate::pg::query::{self, Sees};
+use crate::pg::savepoint::attempt;
 use crate::pg::tables;
 use crate::pg::values::{Name, Names, Table, Text};
 
@@ -126,6 +127,9 @@ fn repair_constraints(
     relation: default!(Option<Table>, "NULL"),
 ) -> Result<TableIterator<'static, (name!(relation, Text), name!(constraint_name, Name), name!(action, Text))>> {
     let mut actions = Vec::new();
+    if relation.is_none() {
+        inventory::forget_leftovers()?;
+    }
     let mut constraints = inventory::constraints(Sees::Latest)?;
     if let Some(Table(relation)) = relation {
         constraints = of_relation(constraints, relation)?;
@@ -136,7 +140,13 @@ fn repair_constraints(
             continue;
         }
         let (name, table) = (constraint.name.clone(), constraint.relation.clone());
-        let done = own_work(|| repair(constraint))?;
+        let done = if relation.is_some() {
+            own_work(|| repair(constraint))?
+        } else {
+            // Anybody can make a trigger that stands in the way of his constraint, not of others.
+            own_work(|| attempt(|| repair(constraint)))
+                .unwrap_or_else(|error| vec![format!("could not be repaired: {}", error.message())])
+        };
         actions.extend(done.into_iter().map(|action| (Text(table.clone()), Name(name.clone()), Text(action))));
     }
     Ok(TableIterator::new(actions))

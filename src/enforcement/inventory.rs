@@ -4,9 +4,10 @@ use citus_planner::identifier::{quote_identifier, quote_identifiers, quote_liter
 use pgrx::pg_sys::Oid;
 
 use super::key_lock::ConstraintId;
-use super::members;
+use super::members::parse_token;
 use super::serving_index::{self, NoIndex, ServingIndex};
 use crate::error::{Result, internal};
+use crate::pg::key::MOST_COLUMNS;
 use crate::pg::query::{self, Row, Sees};
 use crate::pg::{identity, index_shape, tables};
 
@@ -28,7 +29,17 @@ pub struct Constraint {
     pub registered: bool,
     pub owner: Oid,
     validated_for: String,
-    registered_as: (String, String, String),
+    registered_as: Registered,
+}
+
+/// A row of the registry.
+#[derive(Clone, Default)]
+struct Registered {
+    name: String,
+    relation: String,
+    definition: String,
+    root: String,
+    root_columns: String,
 }
 
 /// A table of a tree.
@@ -65,12 +76,18 @@ pub struct MemberTrigger {
 
 impl Constraint {
     pub fn id(&self) -> ConstraintId {
-        ConstraintId { root: self.root, token: u64::from_str_radix(&self.token, 16).unwrap_or_default() }
+        ConstraintId::of(self.root, &self.token)
     }
 
     /// Its columns' numbers in the root.
     pub fn root_columns(&self) -> Vec<i16> {
         self.columns.iter().filter_map(|column| index_shape::column_number(self.root, column)).collect()
+    }
+
+    /// The same as the array that the registry has.
+    fn root_column_list(&self) -> String {
+        let numbers: Vec<String> = self.root_columns().iter().map(i16::to_string).collect();
+        format!("{{{}}}", numbers.join(","))
     }
 
     /// What `validated_for` holds where the rows of this very trigger are known to be unique.
@@ -114,12 +131,19 @@ impl Constraint {
         quote_identifiers(self.columns.iter().map(String::as_str))
     }
 
+    /// Whether the registry has another name for it.
+    pub fn is_renamed(&self) -> bool {
+        self.registered && self.registered_as.name != self.name
+    }
+
     /// Whether the registry still calls it by its names.
     pub fn registry_is_current(&self) -> bool {
         self.registered
-            && self.registered_as.0 == self.name
-            && self.registered_as.1 == self.relation
-            && self.registered_as.2 == self.definition()
+            && self.registered_as.name == self.name
+            && self.registered_as.relation == self.relation
+            && self.registered_as.definition == self.definition()
+            && self.registered_as.root == home(self.root)
+            && self.registered_as.root_columns == self.root_column_list()
     }
 
     /// Writes its row of the registry. `validated`: whether its rows are known to be unique.
@@ -130,32 +154,37 @@ impl Constraint {
         let validated_for =
             if self.validated_for.is_empty() { "NULL".to_owned() } else { quote_literal(&self.validated_for) };
         let (token, relation) = (quote_literal(&self.token), quote_literal(&self.relation));
-        let old_relation = quote_literal(&self.registered_as.1);
         let insert = format!(
             "INSERT INTO advisor.global_constraint_registry AS r (token, relation, kind, constraint_name, columns,
-               is_deferrable, initially_deferred, definition, validated_for)
-             VALUES ({token}, {relation}, 'unique', {}, ARRAY[{}]::pg_catalog.name[], {}, {}, {}, {validated_for})
+               is_deferrable, initially_deferred, definition, validated_for, root, root_columns)
+             VALUES ({token}, {relation}, 'unique', {}, ARRAY[{}]::pg_catalog.name[], {}, {}, {}, {validated_for},
+               {}, '{}')
              ON CONFLICT (token, relation) DO UPDATE SET constraint_name = excluded.constraint_name,
                columns = excluded.columns, is_deferrable = excluded.is_deferrable,
                initially_deferred = excluded.initially_deferred, definition = excluded.definition,
-               validated_for = excluded.validated_for",
+               validated_for = excluded.validated_for, root = excluded.root, root_columns = excluded.root_columns",
             quote_literal(&self.name),
             columns.join(", "),
             self.is_deferrable,
             self.initially_deferred,
             quote_literal(&self.definition()),
+            quote_literal(&home(self.root)),
+            self.root_column_list(),
         );
         identity::acting_as(owner, || {
-            if self.registered && self.registered_as.1 != self.relation {
-                query::run(&format!(
-                    "DELETE FROM advisor.global_constraint_registry
-                     WHERE token OPERATOR(pg_catalog.=) {token} AND relation OPERATOR(pg_catalog.=) {old_relation}"
-                ))?;
+            if self.registered && self.registered_as.relation != self.relation {
+                forget_registered(&self.token, &self.registered_as.relation)?;
             }
             query::run(&insert)
         })?;
         self.registered = true;
-        self.registered_as = (self.name.clone(), self.relation.clone(), self.definition());
+        self.registered_as = Registered {
+            name: self.name.clone(),
+            relation: self.relation.clone(),
+            definition: self.definition(),
+            root: home(self.root),
+            root_columns: self.root_column_list(),
+        };
         Ok(())
     }
 
@@ -164,14 +193,7 @@ impl Constraint {
         if !self.registered {
             return Ok(());
         }
-        let owner = extension_owner()?;
-        let (token, relation) = (quote_literal(&self.token), quote_literal(&self.registered_as.1));
-        identity::acting_as(owner, || {
-            query::run(&format!(
-                "DELETE FROM advisor.global_constraint_registry
-                 WHERE token OPERATOR(pg_catalog.=) {token} AND relation OPERATOR(pg_catalog.=) {relation}"
-            ))
-        })
+        identity::acting_as(extension_owner()?, || forget_registered(&self.token, &self.registered_as.relation))
     }
 
     /// A constraint that is about to be made.
@@ -230,10 +252,64 @@ impl Member {
     }
 }
 
-/// All constraints of this database.
+/// A trigger as [`Constraint::trigger_statement`] makes it: anybody can make another one that calls our function.
+const SHAPE: &str = r"(t.tgtype = 21 AND t.tgconstraint <> 0 AND t.tgqual::pg_catalog.text ~ '^(\{BOOLEXPR :boolop and :args \()?(\{NULLTEST :arg \{VAR :varno 2 :varattno [1-9][^{}]*\} :nulltesttype 1 :argisrow false [^{}]*\} ?)+(\)[^{}]*\})?$')";
+
+/// Deletes a row of the registry. Comes from the extension's owner.
+pub fn forget_registered(token: &str, relation: &str) -> Result<()> {
+    query::run(&format!(
+        "DELETE FROM advisor.global_constraint_registry
+         WHERE token OPERATOR(pg_catalog.=) {} AND relation OPERATOR(pg_catalog.=) {}",
+        quote_literal(token),
+        quote_literal(relation)
+    ))
+}
+
+/// Deletes rows of the registry that are of this database and whose table or column is gone, of which the event triggers
+/// did not hear.
+pub fn forget_leftovers() -> Result<()> {
+    let sql = format!(
+        "SELECT r.token, r.relation
+         FROM advisor.global_constraint_registry r
+           CROSS JOIN LATERAL (SELECT CASE WHEN pg_catalog.starts_with(r.root, '{}/')
+             THEN pg_catalog.split_part(r.root, '/', 3)::pg_catalog.oid END AS oid) AS root
+         WHERE EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                       WHERE a.attrelid = root.oid AND a.attnum = ANY (r.root_columns) AND a.attisdropped)
+           OR root.oid IS NOT NULL AND pg_catalog.to_regclass(r.relation) IS NULL
+             AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = root.oid)
+             AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                             WHERE t.tgfoid = '{}'::pg_catalog.oid
+                               AND pg_catalog.encode(t.tgargs, 'escape') = r.token || '\\000')",
+        tables::this_database(),
+        check_function()
+    );
+    identity::acting_as(extension_owner()?, || {
+        for row in &query::rows(&sql, Sees::Latest, 0)? {
+            forget_registered(&row.text(0), &row.text(1))?;
+        }
+        Ok(())
+    })
+}
+
+/// A table of this database, in a form that a dump takes nowhere else.
+fn home(root: Oid) -> String {
+    format!("{}/{}", tables::this_database(), root.to_u32())
+}
+
+fn check_function() -> String {
+    tables::advisor_function(c"check_global_unique").to_u32().to_string()
+}
+
+/// All constraints of this database, whoever asks: other people's DDL does.
 pub fn constraints(sees: Sees) -> Result<Vec<Constraint>> {
-    let rows = query::rows(include_str!("constraints.sql"), sees, 0)?;
-    rows.iter().map(constraint).collect()
+    let sql = include_str!("constraints.sql")
+        .replace("/*function*/", &check_function())
+        .replace("/*shape*/", SHAPE)
+        .replace("/*database*/", &tables::this_database());
+    let rows = identity::acting_as(extension_owner()?, || query::rows(&sql, sees, 0))?;
+    let mut constraints: Vec<Constraint> = rows.iter().map(constraint).collect::<Result<_>>()?;
+    constraints.retain(|constraint| (1..=MOST_COLUMNS).contains(&constraint.columns.len()));
+    Ok(constraints)
 }
 
 fn constraint(row: &Row) -> Result<Constraint> {
@@ -255,15 +331,25 @@ fn constraint(row: &Row) -> Result<Constraint> {
         validated_for: row.text(10),
         registered: row.flag(11),
         owner: row.oid(12),
-        registered_as: (row.text(13), row.text(14), row.text(15)),
+        registered_as: Registered {
+            name: row.text(13),
+            relation: row.text(14),
+            definition: row.text(15),
+            root: row.text(16),
+            root_columns: row.text(17),
+        },
     })
 }
 
 /// The tables of the tree below `root`, itself included, by OID; with the triggers of `token`.
 pub fn members(root: Oid, token: &str, sees: Sees) -> Result<Vec<Member>> {
-    // Anybody may make a trigger with an argument of his own: only digits go into the statement.
-    let token = members::parse_token(token.as_bytes()).map(|token| format!("{token:016x}")).unwrap_or_default();
-    let sql = include_str!("members.sql").replace("/*root*/", &root.to_u32().to_string()).replace("/*token*/", &token);
+    // Arguments of triggers are anybody's.
+    let token = if parse_token(token.as_bytes()).is_some() { token } else { "" };
+    let sql = include_str!("members.sql")
+        .replace("/*root*/", &root.to_u32().to_string())
+        .replace("/*token*/", token)
+        .replace("/*function*/", &check_function())
+        .replace("/*shape*/", SHAPE);
     let rows = query::rows(&sql, sees, 0)?;
     Ok(rows.iter().map(member).collect())
 }

@@ -25,6 +25,11 @@ pub struct ConstraintId {
 }
 
 impl ConstraintId {
+    /// `token`: as the triggers have it, sixteen hexadecimal digits.
+    pub fn of(root: Oid, token: &str) -> Self {
+        ConstraintId { root, token: u64::from_str_radix(token, 16).unwrap_or_default() }
+    }
+
     /// 64 well-mixed bits of this constraint.
     pub fn mixed(self) -> u64 {
         mix(self.token ^ mix(u64::from(self.root.to_u32())))

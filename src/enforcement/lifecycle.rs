@@ -4,14 +4,14 @@
 
 use std::cell::Cell;
 
-use citus_planner::identifier::{quote_identifier, quote_literal};
+use citus_planner::identifier::quote_identifier;
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
 use super::inventory::{self, Constraint, Member};
-use super::key_lock::gate_exclusive;
+use super::key_lock::{ConstraintId, gate_exclusive};
 use super::membership;
-use super::{claims, duplicates};
+use super::{claims, definition, duplicates};
 use crate::error::{Result, refusal};
 use crate::pg::ddl_event::{self, Effect};
 use crate::pg::query::{self, Sees};
@@ -99,7 +99,7 @@ fn check_function() -> Oid {
     tables::advisor_function(c"check_global_unique")
 }
 
-/// The tables that the statement made or altered; all with a trigger of ours where a schema was renamed.
+/// The tables that the statement made or altered; all with a trigger of ours where a schema was renamed, and those of a type.
 fn changed_tables() -> Result<Vec<Oid>> {
     let sql = format!(
         "SELECT DISTINCT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
@@ -109,7 +109,16 @@ fn changed_tables() -> Result<Vec<Oid>> {
                  JOIN pg_catalog.pg_class c ON c.relnamespace = e.objid
                  JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
                    AND t.tgfoid = '{}'::pg_catalog.oid
-               WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.command_tag = 'ALTER SCHEMA'",
+               WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.command_tag = 'ALTER SCHEMA'
+               UNION
+               SELECT k.conrelid FROM pg_catalog.pg_event_trigger_ddl_commands() e
+                 JOIN pg_catalog.pg_constraint k ON k.oid = e.objid AND k.contype = 't'
+               WHERE e.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+               UNION
+               SELECT c.oid FROM pg_catalog.pg_event_trigger_ddl_commands() e
+                 JOIN pg_catalog.pg_type y ON y.typrelid = e.objid
+                 JOIN pg_catalog.pg_class c ON c.reloftype = y.oid
+               WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.command_tag = 'ALTER TYPE'",
         check_function().to_u32()
     );
     Ok(query::rows(&sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect())
@@ -181,6 +190,17 @@ fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Re
             Effect::Created | Effect::Joined => {}
         }
     }
+    // ALTER TABLE ... RENAME CONSTRAINT takes one table's row of pg_constraint along, and not its trigger.
+    if constraint.is_renamed() && changed.contains(&constraint.root) {
+        let others: Vec<Member> = members
+            .into_iter()
+            .filter(|m| {
+                m.trigger.as_ref().is_some_and(|t| t.name != constraint.name || t.constraint_name != constraint.name)
+            })
+            .collect();
+        definition::refuse_taken(&others, &constraint.token, &constraint.name)?;
+        as_extension_owner(|| definition::rename_triggers(&others, &constraint.name))?;
+    }
     if constraint.registered {
         let validated = constraint.is_validated();
         if (doubtful && validated) || !constraint.registry_is_current() {
@@ -202,8 +222,11 @@ fn take_in(constraint: &Constraint, members: &[Member], changed: &[Oid]) -> Resu
     if new.is_empty() {
         return Ok(());
     }
-    for member in &new {
+    for member in new.iter().copied() {
         membership::refuse_unfit(member, &constraint.name)?;
+        if member.trigger.is_none() {
+            definition::refuse_taken(std::slice::from_ref(member), "", &constraint.name)?;
+        }
     }
     // Writers that have checked are done; those that have not will see the newcomer.
     gate_exclusive(constraint.id());
@@ -261,37 +284,71 @@ pub fn as_extension_owner<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
 
 /// After DROP: backends read again which members there are.
 fn forget_members_dropped() -> Result<()> {
-    // A member that goes takes its trigger along.
-    let sql = "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_type = 'trigger'";
-    if !query::rows(sql, Sees::Latest, 1)?.is_empty() {
-        for constraint in inventory::constraints(Sees::Latest)? {
+    // A member that goes takes its trigger along, and the trigger's row in pg_constraint: one of them at least has the
+    // constraint's name. Names of a foreign key's triggers are no one's.
+    let sql = "SELECT DISTINCT d.address_names[3] FROM pg_catalog.pg_event_trigger_dropped_objects() d
+               WHERE d.object_type IN ('trigger', 'table constraint') AND d.object_name IS DISTINCT FROM ''
+                 AND EXISTS (SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() t
+                             WHERE t.object_type = 'trigger' AND t.address_names[3] !~ '^RI_ConstraintTrigger_')";
+    let names: Vec<String> = query::rows(sql, Sees::Latest, 0)?.iter().map(|row| row.text(0)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_type = 'table'";
+    let dropped: Vec<Oid> = query::rows(sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect();
+    for constraint in inventory::constraints(Sees::Latest)? {
+        if names.contains(&constraint.name) {
             tables::forget_cached(constraint.root);
+            if !dropped.is_empty() {
+                claims::forget_dropped(constraint.id(), &dropped)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Rows of the registry end with their table, or with a column of the key. A trigger that was dropped by name is a fault,
-/// which the registry remembers.
+/// A constraint ends with its table, or with a column of its key. A trigger that was dropped by name is a fault, which the
+/// registry remembers.
 fn forget_constraints_dropped() -> Result<()> {
     if tables::advisor_table_is_empty(c"global_constraint_registry") {
         return Ok(());
     }
-    let sql = "SELECT r.token, r.relation FROM advisor.global_constraint_registry r
-               WHERE EXISTS (
-                 SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d
-                 WHERE d.object_type = 'table' AND d.object_identity = r.relation
-                    OR d.object_type = 'table column' AND d.address_names[3] = ANY (r.columns)
-                       AND pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) = r.relation
-               )";
+    // A row that is of another database, as after a restore, tells its table by name only.
+    let sql = format!(
+        "SELECT DISTINCT r.token, r.relation, d.objid
+         FROM advisor.global_constraint_registry r
+           CROSS JOIN LATERAL (
+             SELECT CASE WHEN pg_catalog.starts_with(r.root, '{0}/')
+               THEN pg_catalog.split_part(r.root, '/', 3)::pg_catalog.oid END AS oid
+           ) AS root
+           JOIN pg_catalog.pg_event_trigger_dropped_objects() d
+             ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+               AND d.object_type IN ('table', 'table column')
+               AND (d.objid = root.oid AND (d.objsubid = 0 OR d.objsubid = ANY (r.root_columns))
+                 OR pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) = r.relation
+                   AND (d.objsubid = 0 OR d.address_names[3] = ANY (r.columns))
+                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = root.oid))",
+        tables::this_database()
+    );
     as_extension_owner(|| {
-        for row in &query::rows(sql, Sees::Latest, 0)? {
-            query::run(&format!(
-                "DELETE FROM advisor.global_constraint_registry WHERE token = {} AND relation = {}",
-                quote_literal(&row.text(0)),
-                quote_literal(&row.text(1))
-            ))?;
+        for row in &query::rows(&sql, Sees::Latest, 0)? {
+            end(&row.text(0), &row.text(1), row.oid(2))?;
         }
         Ok(())
     })
+}
+
+/// What is left of a constraint goes: children may keep a column that their parent has lost.
+fn end(token: &str, relation: &str, root: Oid) -> Result<()> {
+    let members = inventory::members(root, token, Sees::Latest)?;
+    for member in &members {
+        if let Some(trigger) = member.trigger.as_ref().filter(|trigger| !trigger.is_clone) {
+            query::define(&format!("DROP TRIGGER {} ON {}", quote_identifier(&trigger.name), member.relation))?;
+        }
+    }
+    inventory::forget_registered(token, relation)?;
+    let id = ConstraintId::of(root, token);
+    // Nobody can write to the tables any more, or without a trigger.
+    gate_exclusive(id);
+    claims::forget(id)
 }

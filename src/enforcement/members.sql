@@ -15,7 +15,7 @@ FROM tree
   JOIN pg_catalog.pg_class c ON c.oid = tree.relation
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
-    AND t.tgfoid = 'advisor.check_global_unique()'::pg_catalog.regprocedure
+    AND t.tgfoid = '/*function*/'::pg_catalog.oid AND /*shape*/
     AND t.tgargs = pg_catalog.decode(pg_catalog.encode('/*token*/', 'hex') || '00', 'hex')
   LEFT JOIN pg_catalog.pg_constraint con ON con.oid = t.tgconstraint
 GROUP BY c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relowner, t.oid, t.tgname, t.tgenabled, con.conname,

@@ -6,7 +6,7 @@ use pgrx::prelude::*;
 use super::inventory::{Constraint, Member};
 use crate::error::{Result, notice, refusal, refusal_with};
 use crate::pg::index_shape;
-use crate::pg::query;
+use crate::pg::query::{self, Sees};
 use crate::pg::tables;
 
 /// Building an index on a table of this size is announced.
@@ -30,7 +30,11 @@ pub fn refuse_unfit(member: &Member, constraint_name: &str) -> Result<()> {
 
 /// Gives a member an index that serves, unless it has one. Returns the new index.
 pub fn ensure_index(constraint: &Constraint, member: &Member, unique: bool) -> Result<Option<pg_sys::Oid>> {
-    if !member.holds_rows() || member.serving_index(&constraint.columns).is_ok() {
+    if !member.holds_rows() {
+        return Ok(None);
+    }
+    if let Ok(serving) = member.serving_index(&constraint.columns) {
+        share_index(member, serving.index)?;
         return Ok(None);
     }
     let name = tables::free_relation_name(&member.table, &constraint.columns.join("_"), "idx", member.schema_oid);
@@ -50,6 +54,23 @@ pub fn ensure_index(constraint: &Constraint, member: &Member, unique: bool) -> R
     });
     // The newest has the highest OID, wrap-around aside; a mistake costs only who drops the index.
     Ok(made.map(|shape| shape.index).max_by_key(|index| index.to_u32()))
+}
+
+/// An index that was made for another constraint no longer goes with that one.
+fn share_index(member: &Member, index: pg_sys::Oid) -> Result<()> {
+    let own = member.trigger.as_ref().map_or(pg_sys::Oid::INVALID, |trigger| trigger.oid);
+    let sql = format!(
+        "SELECT 1 FROM pg_catalog.pg_depend d
+         WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = '{}'::pg_catalog.oid
+           AND d.refclassid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.deptype = 'a'
+           AND d.refobjid <> '{}'::pg_catalog.oid",
+        index.to_u32(),
+        own.to_u32()
+    );
+    if !query::rows(&sql, Sees::Latest, 1)?.is_empty() {
+        tables::index_stays_without_trigger(index);
+    }
+    Ok(())
 }
 
 /// Makes the trigger on a table, and on all partitions where it is partitioned; it fires whatever the session's role.

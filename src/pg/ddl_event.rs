@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char};
 use pgrx::pg_sys;
 use pgrx::pg_sys::{AlterTableType as Action, Oid};
 
-use super::encoding::from_server;
+use super::encoding::from_server_lossy;
 use super::tables;
 
 /// What a statement does that concerns a tree of tables.
@@ -103,7 +103,7 @@ unsafe fn effect(action: &pg_sys::AlterTableCmd) -> Option<Effect> {
 /// `name` is NULL or a C string.
 unsafe fn text(name: *const c_char) -> String {
     // SAFETY: as promised.
-    if name.is_null() { String::new() } else { from_server(unsafe { CStr::from_ptr(name) }.to_bytes()) }
+    if name.is_null() { String::new() } else { from_server_lossy(unsafe { CStr::from_ptr(name) }.to_bytes()) }
 }
 
 /// # Safety

@@ -31,6 +31,15 @@ pub fn from_server(bytes: &[u8]) -> String {
     String::from_utf8_lossy(converted).into_owned()
 }
 
+/// The same without raising, for what is compared only.
+pub fn from_server_lossy(bytes: &[u8]) -> String {
+    // SAFETY: reads a variable of the backend, as above.
+    if unsafe { pg_sys::GetDatabaseEncoding() } == pg_sys::pg_enc::PG_SQL_ASCII as c_int {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    from_server(bytes)
+}
+
 /// Text for the server; raises 22P05 where its encoding lacks a character.
 pub fn to_server(text: &str) -> Cow<'_, [u8]> {
     if database_is_utf8() {

@@ -20,6 +20,7 @@ pub mod raise;
 pub mod relation;
 pub mod row_trigger;
 pub mod rows;
+pub mod savepoint;
 pub mod scratch;
 pub mod sequence;
 pub mod settings;

@@ -13,6 +13,7 @@ const PINNED: &[(&CStr, &CStr)] = &[
     // What is made on behalf of others lies where the database lies.
     (c"default_tablespace", c""),
     (c"transform_null_equals", c"off"),
+    // Indexes are made by the extension's owner, who has a right to tablespaces that the caller may have none to.
     (c"DateStyle", c"ISO, MDY"),
     (c"IntervalStyle", c"postgres"),
     (c"TimeZone", c"UTC"),

@@ -85,6 +85,19 @@ pub fn index_goes_with_trigger(index: Oid, trigger: Oid) {
     unsafe { pg_sys::recordDependencyOn(&index, &trigger, pg_sys::DependencyType::DEPENDENCY_AUTO) };
 }
 
+/// Makes an index stay when a trigger goes.
+pub fn index_stays_without_trigger(index: Oid) {
+    // SAFETY: deletes rows of a catalog; the caller holds locks on the index' table.
+    unsafe {
+        pg_sys::deleteDependencyRecordsForClass(
+            pg_sys::RelationRelationId,
+            index,
+            pg_sys::TriggerRelationId,
+            pg_sys::DependencyType::DEPENDENCY_AUTO as std::ffi::c_char,
+        );
+    }
+}
+
 /// Whether a trigger executes a function: one look into an index.
 pub fn function_is_used(function: Oid) -> bool {
     let keys = [(REFERENCED_CLASS, pg_sys::ProcedureRelationId), (REFERENCED_OBJECT, function)];
