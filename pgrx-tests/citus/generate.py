@@ -475,8 +475,7 @@ class Generator:
                 views = [x.split()[2] for x in self.sql if x.startswith("CREATE VIEW ")]
                 if views:
                     result[views[0]] = {"role": "reference"}
-            # Which of its reasons a partition hears beside a parent that is refused is left out.
-            if t.leaves and role == "local" and self.chance("partition alone", 0.15):
+            if t.leaves and self.chance("partition alone", 0.15):
                 result[r.choice(t.leaves)] = {"role": "distributed", "column": raw(t.tenant), "group": "g leaf"}
         return result
 

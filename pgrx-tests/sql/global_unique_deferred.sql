@@ -43,6 +43,18 @@ INSERT INTO log SELECT f();
 COMMIT;
 SELECT f();
 
+-- A statement that a trigger runs while the transaction commits.
+CREATE TABLE late (x int);
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO deferred.m VALUES (1, 1), (2, 1), (3, 1);
+  RAISE WARNING 'not reached';
+  DELETE FROM deferred.m WHERE part = 1;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
+INSERT INTO late VALUES (1);
+
 -- A savepoint that is rolled back takes the check with it, and it is made again.
 BEGIN;
 SET CONSTRAINTS ALL DEFERRED;

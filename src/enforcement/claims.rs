@@ -162,8 +162,15 @@ pub fn load(constraint: &Constraint) {
     read(constraint, None, |member, row| match row.trigger {
         Some(trigger) => member.claimed.complete.set(trigger_of(constraint, member) == Some(trigger)),
         None if is_made_here(constraint.id, member.table, row.range) => {}
-        None => member.claimed.committed.borrow_mut().push(row.range),
+        None => add(&mut member.claimed.committed.borrow_mut(), row.range),
     });
+}
+
+/// Writers of the same moment claim the same range, each for himself.
+fn add(ranges: &mut Vec<Range>, range: Range) {
+    if !ranges.contains(&range) {
+        ranges.push(range);
+    }
 }
 
 /// A row of the table of claims.
@@ -266,7 +273,7 @@ fn reread(constraint: &Constraint, member: &Member) {
     let mut committed = Vec::new();
     read(constraint, Some(member), |member, row| {
         if row.trigger.is_none() && !is_made_here(constraint.id, member.table, row.range) {
-            committed.push(row.range);
+            add(&mut committed, row.range);
         }
     });
     *member.claimed.committed.borrow_mut() = committed;
@@ -309,7 +316,7 @@ fn values(sql: &mut String, id: ConstraintId, member: Oid, ranges: &[Range]) {
     }
 }
 
-/// Which members may hold a key of this prefix, in no order, some perhaps twice. Comes after [`cover`] and the key's lock.
+/// Which members may hold a key of this prefix. Comes after [`cover`] and the key's lock.
 /// `None`: all.
 pub fn candidates(constraint: &Constraint, prefix: u64) -> Option<Vec<usize>> {
     let always = visited_always(constraint);
@@ -326,6 +333,9 @@ pub fn candidates(constraint: &Constraint, prefix: u64) -> Option<Vec<usize>> {
             |tuple| may_hold.extend(constraint.position(tuple.second_oid())),
         );
     }
+    // A range is claimed by each of its first writers, and rolled back claims leave entries.
+    may_hold.sort_unstable();
+    may_hold.dedup();
     Some(may_hold)
 }
 

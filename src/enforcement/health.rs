@@ -141,20 +141,22 @@ fn repair_constraints(
         if relation.is_none() && (!is_there || members.iter().any(|m| !m.owned)) {
             continue;
         }
-        let (name, table) = (constraint.name.clone(), constraint.relation.clone());
+        let (token, root) = (constraint.token.clone(), constraint.root);
         let done = if relation.is_some() {
-            own_work(|| repair(constraint))?
+            own_work(|| repair(constraint))
         } else {
             // Anybody can make a trigger that stands in the way of his constraint, not of others.
-            let (token, root) = (constraint.token.clone(), constraint.root);
-            match own_work(|| attempt(|| repair(constraint))) {
-                Ok(actions) => actions,
-                // Dropped meanwhile.
-                Err(_) if inventory::constraint_of(&token, root)?.is_none() => Vec::new(),
-                Err(error) => vec![format!("could not be repaired: {}", error.message())],
-            }
-        };
-        actions.extend(done.into_iter().map(|action| (Text(table.clone()), Name(name.clone()), Text(action))));
+            own_work(|| attempt(|| repair(constraint)))
+                .or_else(|error| Ok(vec![format!("could not be repaired: {}", error.message())]))
+        }?;
+        if done.is_empty() {
+            continue;
+        }
+        // Its names may have changed before the locks were had; or it is gone.
+        if let Some(constraint) = inventory::constraint_of(&token, root)? {
+            let (name, table) = (constraint.name, constraint.relation);
+            actions.extend(done.into_iter().map(|action| (Text(table.clone()), Name(name.clone()), Text(action))));
+        }
     }
     Ok(TableIterator::new(actions))
 }

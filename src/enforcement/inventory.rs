@@ -4,7 +4,7 @@ use citus_planner::identifier::{quote_identifier, quote_identifiers, quote_liter
 use pgrx::pg_sys::Oid;
 
 use super::key_lock::ConstraintId;
-use super::members;
+use super::members::parse_token;
 use super::serving_index::{self, NoIndex, ServingIndex};
 use crate::error::{Result, internal};
 use crate::pg::key::MOST_COLUMNS;
@@ -348,11 +348,11 @@ fn constraint(row: &Row) -> Result<Constraint> {
 
 /// The tables of the tree below `root`, itself included, by OID; with the triggers of `token`.
 pub fn members(root: Oid, token: &str, sees: Sees) -> Result<Vec<Member>> {
-    // Anybody may make a trigger with an argument of his own: only digits go into the statement.
-    let token = members::parse_token(token.as_bytes()).map(|token| format!("{token:016x}")).unwrap_or_default();
+    // Arguments of triggers are anybody's.
+    let token = if parse_token(token.as_bytes()).is_some() { token } else { "" };
     let sql = include_str!("members.sql")
         .replace("/*root*/", &root.to_u32().to_string())
-        .replace("/*token*/", &token)
+        .replace("/*token*/", token)
         .replace("/*function*/", &check_function())
         .replace("/*shape*/", SHAPE);
     let rows = query::rows(&sql, sees, 0)?;

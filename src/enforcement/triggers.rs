@@ -105,13 +105,10 @@ const NOTHING_CAN_BE_QUEUED: usize = 2;
 /// A statement's first row is checked at once: most statements have one row, and pay for nothing else. The rows after it
 /// are collected, and the end of the statement is queued behind them.
 fn occasion(call: &Call) -> Occasion {
-    if call.is_deferrable() && !is_portal_running() {
-        // The transaction is ending, and its last call of ours flushes.
-        return Occasion::Later;
-    }
     if call.is_deferrable() && !call.is_at_end_of_query() {
-        // SET CONSTRAINTS … IMMEDIATE has no end to queue behind, and what it is called from ends too late.
-        return Occasion::AtOnce;
+        // Deferred rows: at the end of the transaction, whose last call of ours flushes; or in SET CONSTRAINTS … IMMEDIATE,
+        // which has no end to queue behind, while what it is called from ends too late.
+        return if is_portal_running() { Occasion::AtOnce } else { Occasion::Later };
     }
     let query = call.query();
     let queued = (query, GENERATION.get());

@@ -38,11 +38,11 @@ pub fn run(torture: &mut Torture) -> Outcome<()> {
                     }
                     // Whatever happens, each writer comes to each barrier.
                     let mut run = |sql: &str| {
-                        if let Ok(client) = &mut client {
-                            if let Err(error) = client.batch_execute(sql) {
-                                errors.push(sentence(&error));
-                            }
-                        }
+                        if let Ok(client) = &mut client
+ && let Err(error) = client.batch_execute(sql)
+{
+errors.push(sentence(&error));
+}
                     };
                     for round in 0..5 {
                         run("BEGIN");

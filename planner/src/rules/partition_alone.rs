@@ -76,6 +76,8 @@ pub(super) fn follows_its_parent(layout: &Layout<'_>, partition: TableId, entry:
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
+    use crate::schema::{Dependency, DependencyKind};
+
     #[test]
     fn refuses_a_partition_by_itself() {
         let schema = schema([
@@ -85,5 +87,31 @@ mod tests {
         assert_eq!(found(&schema, "p_1: distributed id", "partition-alone"), ["p_1"]);
         assert_eq!(found(&schema, "p_1: reference; p: distributed id", "partition-alone"), ["p_1"]);
         assert!(found(&schema, "p: distributed id", "partition-alone").is_empty());
+    }
+
+    #[test]
+    fn says_what_the_partition_depends_on_too() {
+        let dependency = |kind: DependencyKind, name: &str| Dependency {
+            kind,
+            name: name.into(),
+            via: "column".into(),
+            via_name: "id".into(),
+            extension: None,
+        };
+        let range = dependency(DependencyKind::UnsupportedType, "public.r");
+        let schema = schema([
+            table("p").columns("id bigint").partitioned().with(|t| t.dependencies.push(range.clone())),
+            table("p_1").columns("id bigint").partition_of("p").with(|t| t.dependencies.push(range.clone())),
+            table("q").columns("id bigint").partitioned(),
+            table("q_1").columns("id bigint").partition_of("q"),
+        ]);
+        let alone = "p_1: distributed id; q_1: distributed id";
+        assert_eq!(blocked(&schema, alone), ["partition-alone p_1.p_1", "unsupported-dependency p_1.p_1", "partition-alone q_1.q_1"]);
+        // A parent that is refused takes nothing along.
+        let beside = "p: distributed id; q: distributed id; p_1: distributed id; q_1: distributed id";
+        assert_eq!(
+            blocked(&schema, beside),
+            ["unsupported-dependency p.p", "partition-alone p_1.p_1", "unsupported-dependency p_1.p_1", "already-distributed q_1.q_1"]
+        );
     }
 }

@@ -15,6 +15,7 @@ use super::rule::{
     Check, ColumnCase, Finding, ForeignKeyCase, KeyCase, ObjectType, Objection, Rule, TableCase, is_key,
 };
 use super::{in_force, objection_to_key};
+use crate::assignment::Role;
 use crate::graph::{EdgeId, TableId};
 use crate::layout::{Layout, Placement, Target};
 use crate::schema::{Index, RelationName};
@@ -74,20 +75,16 @@ impl<'a> Situation<'a> {
     /// Tables that would be refused whatever the others are.
     fn refuse_for_themselves(&mut self, asked: &Layout<'a>) {
         let graph = asked.graph;
+        // Partitions come later, see [`Situation::refuse_partitions`].
+        for (rule, finding) in named_findings(asked) {
+            match graph.find(&finding.relation) {
+                Some(table) if graph.is_partition(table) => {}
+                Some(table) if rule.is_blocking() => self.refuse(table, finding),
+                _ => self.refusals.push(finding),
+            }
+        }
         for rule in in_force(&self.layout) {
             match rule.check {
-                Check::Named(walk) => {
-                    let mut found = Vec::new();
-                    walk(asked, &mut |relation, object_type, name, objection| {
-                        found.push(rule.finding(relation, object_type, name, objection));
-                    });
-                    for finding in found {
-                        match graph.find(&finding.relation) {
-                            Some(table) if rule.is_blocking() => self.refuse(table, finding),
-                            _ => self.refusals.push(finding),
-                        }
-                    }
-                }
                 Check::Table { applies, word } if rule.is_blocking() => {
                     for table in graph.planned_tables() {
                         let case = TableCase { table };
@@ -115,11 +112,13 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// Tables that are refused next to those before them. Those refused already hear this objection too, at the end.
+    /// Tables that are refused next to those before them. Those refused already hear this objection too, after the others
+    /// of their kind.
     fn refuse_newcomers(&mut self, asked: &Layout<'a>) {
         let graph = asked.graph;
         let mut order = conversion_order(&self.layout);
         order.extend(graph.planned_tables().filter(|&t| self.refused[t.0] && !asked.is_local(t)));
+        order.sort_by_key(|&t| !asked.is_reference(t));
         // Nor does a distribution column that is missing keep Citus from looking at what the table depends on, which it
         // does first and whatever the column.
         let without_column: Vec<TableId> = named_tables(asked).filter(|n| n.2).map(|n| n.0).collect();
@@ -131,19 +130,46 @@ impl<'a> Situation<'a> {
         for table in order {
             let asked_for = if without_column.contains(&table) { Placement::Reference } else { asked.placement(table) };
             self.layout.place(table, asked_for);
-            for rule in in_force(&self.layout) {
-                let (Check::Newcomer(refuses) | Check::NewcomerAndObjects { refuses, .. }) = rule.check else {
-                    continue;
-                };
-                if let Some((object_type, name, objection)) = refuses(&self.layout, table, &accepted) {
-                    self.refuse(table, rule.finding(&graph.table(table).name, object_type, &name, objection));
-                }
-            }
+            self.ask_newcomer(table, &accepted);
             if self.refused[table.0] {
                 self.layout.place(table, Placement::Local);
             } else {
                 accepted.push(table);
             }
+        }
+        self.refuse_partitions(&accepted);
+    }
+
+    fn ask_newcomer(&mut self, table: TableId, accepted: &[TableId]) {
+        for rule in in_force(&self.layout) {
+            let (Check::Newcomer(refuses) | Check::NewcomerAndObjects { refuses, .. }) = rule.check else {
+                continue;
+            };
+            if let Some((object_type, name, objection)) = refuses(&self.layout, table, accepted) {
+                let relation = &self.layout.graph.table(table).name;
+                self.refuse(table, rule.finding(relation, object_type, &name, objection));
+            }
+        }
+    }
+
+    /// Partitions that are named: their turn comes when it is known whether the call for the parent has taken them along.
+    /// Where it has not, Citus looks at what a partition depends on before it looks whose it is.
+    fn refuse_partitions(&mut self, accepted: &[TableId]) {
+        let graph = self.layout.graph;
+        for (rule, finding) in named_findings(&self.layout) {
+            match graph.find(&finding.relation).filter(|&t| graph.is_partition(t)) {
+                Some(table) if rule.is_blocking() => self.refuse(table, finding),
+                Some(_) => self.refusals.push(finding),
+                None => {}
+            }
+        }
+        let left_behind = |t: TableId| graph.is_partition(t) && self.layout.is_local(graph.root(t));
+        let named = named_tables(&self.layout).filter(|(_, entry, _)| entry.role != Role::Local);
+        let alone: Vec<TableId> = named.map(|n| n.0).filter(|&t| left_behind(t)).collect();
+        for table in alone {
+            self.layout.place(table, Placement::Reference);
+            self.ask_newcomer(table, accepted);
+            self.layout.place(table, Placement::Local);
         }
     }
 
@@ -166,8 +192,9 @@ impl<'a> Situation<'a> {
                     continue;
                 }
                 converted = self.component(table, &accepted);
-                if let Some((rule, message)) = self.conversion_failure(table, &converted, &accepted) {
-                    self.failed_conversions.push((edge, rule, message));
+                let failures = self.conversion_failures(table, &converted, &accepted);
+                if !failures.is_empty() {
+                    self.failed_conversions.extend(failures.into_iter().map(|(rule, message)| (edge, rule, message)));
                     continue;
                 }
                 case.referencing_managed |= converted.contains(&graph.root(e.referencing));
@@ -209,20 +236,21 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// Why Citus cannot take these tables into its metadata, in its own words.
-    fn conversion_failure(
+    /// Why Citus cannot take these tables into its metadata, in its own words: every objection, of which it says one.
+    fn conversion_failures(
         &self,
         table: TableId,
         component: &BTreeSet<TableId>,
         accepted: &[EdgeId],
-    ) -> Option<(&'static Rule, String)> {
+    ) -> Vec<(&'static Rule, String)> {
         let graph = self.layout.graph;
+        let mut failures: Vec<(&'static Rule, String)> = Vec::new();
         let plain = |t: &TableId| self.layout.is_local(*t) && !self.managed[t.0];
         let cascades = component.len() > 1 || !graph.partitions(graph.root(table)).is_empty();
         for &member in component.iter().filter(|_| cascades) {
             let rule = &super::multi_level_partitioning::RULE;
             if let Some(message) = rule.conversion.and_then(|refuses| refuses(&self.layout, member, &|_| true)) {
-                return Some((rule, message));
+                failures.push((rule, message));
             }
         }
         let with_own_key = accepted.iter().map(|&e| &graph.edges[e]).find_map(|e| {
@@ -231,7 +259,7 @@ impl<'a> Situation<'a> {
         });
         if let Some(partition) = with_own_key {
             let name = &graph.table(partition).name;
-            return Some((
+            failures.push((
                 &super::partition_noninherited_fk::RULE,
                 format!(
                     "cannot cascade operation via foreign keys as partition table {name} involved in a foreign key \
@@ -244,16 +272,14 @@ impl<'a> Situation<'a> {
         tables.sort_by_key(|&t| t != graph.root(table));
         for table in tables {
             let known = |t: TableId| t != table && (self.is_known(t) || component.contains(&graph.root(t)));
-            // Constraints get other names, and the workers a table, when everything else was looked at.
-            let late =
-                ["typed-table-conversion", "check-whole-row", "custom-access-method", "partitioned-check-conversion"];
-            let mut rules: Vec<_> = in_force(&self.layout).collect();
-            rules.sort_by_key(|rule| late.iter().position(|name| *name == rule.name));
-            for rule in rules {
+            for rule in in_force(&self.layout) {
                 if let Some(message) = rule.conversion.and_then(|refuses| refuses(&self.layout, table, &known)) {
-                    return Some((rule, message));
+                    failures.push((rule, message));
                 }
             }
+        }
+        if !failures.is_empty() {
+            return failures;
         }
         // Its foreign keys are then made again, as those of managed tables.
         for &edge in accepted.iter().filter(|&&e| component.contains(&graph.root(graph.edges[e].referencing))) {
@@ -261,10 +287,10 @@ impl<'a> Situation<'a> {
             (case.referencing_managed, case.referenced_managed) = (true, true);
             let refusal = super::foreign_key_refusal(&self.layout, &case);
             if let Some((rule, word)) = refusal {
-                return Some((rule, word(&self.layout, &case).message));
+                failures.push((rule, word(&self.layout, &case).message));
             }
         }
-        None
+        failures
     }
 
     /// Whether the referenced side still has a key for the foreign key to rest on.
@@ -295,6 +321,19 @@ impl<'a> Situation<'a> {
             }
         }
     }
+}
+
+/// What rules say of what an assignment names.
+fn named_findings(layout: &Layout<'_>) -> Vec<(&'static Rule, Finding)> {
+    let mut found = Vec::new();
+    for rule in in_force(layout) {
+        if let Check::Named(walk) = rule.check {
+            walk(layout, &mut |relation, object_type, name, objection| {
+                found.push((rule, rule.finding(relation, object_type, name, objection)));
+            });
+        }
+    }
+    found
 }
 
 /// Whether a foreign key to these columns (sorted) can rest on the index.

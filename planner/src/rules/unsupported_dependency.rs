@@ -2,7 +2,7 @@
 
 use super::support::{drop_constraint, drop_index, name};
 use super::{Check, Objection, ObjectType, Report, Situation};
-use super::default_or_check_depends_on_table::used_tables;
+use super::default_or_check_depends_on_table::{used_by_index, used_tables, used_with_indexes};
 use super::rule::declare_rule;
 use crate::graph::TableId;
 use crate::layout::Layout;
@@ -12,7 +12,7 @@ declare_rule! {
     /// ## What it is
     ///
     /// The table uses a range, multirange or base type, an operator, or an operator class that a user made and that
-    /// belongs to no extension; or an index of it does.
+    /// belongs to no extension; or an index of it does; or a table does whose row type the table or the index uses.
     ///
     /// ## Why on Citus
     ///
@@ -79,42 +79,81 @@ fn missing_operator(operator: &str) -> String {
     }
 }
 
-/// What keeps Citus from creating the table itself: the message and what the object is.
-fn of_table(layout: &Layout<'_>, table: TableId) -> Option<(String, String)> {
-    let graph = layout.graph;
-    let family = std::iter::once(table).chain(graph.descendants(table));
-    // What the row types of other tables need, the table needs.
-    let (mut used, mut open) = (Vec::new(), used_tables(layout, table, false));
+/// Tables whose row types these need, by whatever way; these included, the table itself not. A local table has its
+/// indexes by the time that others are converted.
+fn reached(layout: &Layout<'_>, mut open: Vec<TableId>, table: TableId, with_indexes: bool) -> Vec<TableId> {
+    let mut found = Vec::new();
     while let Some(next) = open.pop() {
-        if next != table && !used.contains(&next) {
-            used.push(next);
-            open.extend(used_tables(layout, next, false));
+        if next != table && !found.contains(&next) {
+            found.push(next);
+            let exists = with_indexes && layout.is_local(next);
+            open.extend(if exists { used_with_indexes(layout, next) } else { used_tables(layout, next, false) });
         }
     }
-    let mut found = family.chain(used.iter().copied()).collect::<Vec<_>>().into_iter().flat_map(|t| graph.table(t).dependencies.iter().map(move |d| (t, d)));
-    found.find_map(|(t, dependency)| {
-        let inside = !matches!(dependency.via.as_str(), "index" | "policy" | "trigger");
-        let what = description(dependency).filter(|_| inside)?;
-        // Citus does not look for operators in defaults and checks: the workers do not find them.
-        let message = match dependency.kind {
-            DependencyKind::Operator if dependency.via != "column" && used.contains(&t) => return None,
-            DependencyKind::Operator if dependency.via != "column" => missing_operator(&dependency.name),
-            _ => {
-                let subject = name(layout, if used.contains(&t) { table } else { t });
-                format!("\"table {subject}\" has dependency on unsupported object \"{what}\"")
-            }
-        };
-        Some((message, format!("{what} ({} {})", dependency.via, dependency.via_name)))
+    found
+}
+
+/// What the tables need whose row types are used, the table needs: what it is, and of which of them.
+fn of_used<'a>(layout: &Layout<'a>, used: &[TableId], with_indexes: bool) -> Option<(String, TableId, &'a Dependency)> {
+    let graph = layout.graph;
+    used.iter().find_map(|&u| {
+        graph.table(u).dependencies.iter().find_map(|dependency| {
+            let followed = match (dependency.via.as_str(), dependency.kind) {
+                ("policy" | "trigger", _) => false,
+                // The index of a table that Citus has taken was refused, and is not there.
+                ("index", _) => with_indexes && layout.is_local(u),
+                ("column", _) => true,
+                // Citus does not look for operators in defaults and checks.
+                (_, kind) => kind != DependencyKind::Operator,
+            };
+            Some((description(dependency).filter(|_| followed)?, u, dependency))
+        })
     })
+}
+
+/// What keeps Citus from creating the table itself: the message and what the object is. A table that exists has indexes,
+/// which may use the row types of others.
+fn of_table(layout: &Layout<'_>, table: TableId, exists: bool) -> Option<(String, String)> {
+    let graph = layout.graph;
+    let family: Vec<TableId> = std::iter::once(table).chain(graph.descendants(table)).collect();
+    let own = || family.iter().flat_map(|&t| graph.table(t).dependencies.iter().map(move |d| (t, d))).filter(|(_, d)| {
+        !matches!(d.via.as_str(), "index" | "policy" | "trigger")
+    });
+    // Citus does not look for operators in defaults and checks: the workers do not find them, later.
+    let is_late = |d: &Dependency| d.kind == DependencyKind::Operator && d.via != "column";
+    let subject = |t: TableId, what: &str| {
+        format!("\"table {}\" has dependency on unsupported object \"{what}\"", name(layout, t))
+    };
+    let early = own().filter(|(_, d)| !is_late(d)).find_map(|(t, d)| {
+        let what = description(d)?;
+        Some((subject(t, &what), format!("{what} ({} {})", d.via, d.via_name)))
+    });
+    let beneath = || {
+        let used = if exists { used_with_indexes(layout, table) } else { used_tables(layout, table, false) };
+        let (what, other, d) = of_used(layout, &reached(layout, used, table, exists), exists)?;
+        Some((subject(table, &what), format!("{what} ({} {} of {})", d.via, d.via_name, name(layout, other))))
+    };
+    let late = || {
+        own().filter(|(_, d)| is_late(d)).find_map(|(_, d)| {
+            let what = description(d)?;
+            Some((missing_operator(&d.name), format!("{what} ({} {})", d.via, d.via_name)))
+        })
+    };
+    early.or_else(beneath).or_else(late)
 }
 
 /// Indexes of a table that cannot be created on the workers, with the object that is in the way.
 fn of_indexes<'a>(layout: &Layout<'a>, table: TableId) -> impl Iterator<Item = (&'a Index, String)> {
     let t = layout.graph.table(table);
     let indexes = t.indexes.iter().filter(|i| i.parent.is_none());
-    indexes.filter_map(|index| {
+    indexes.filter_map(move |index| {
         let of_index = |d: &&Dependency| d.via == "index" && d.via_name == index.name;
-        Some((index, t.dependencies.iter().filter(of_index).find_map(description)?))
+        let own = t.dependencies.iter().filter(of_index).find_map(description);
+        let beneath = || {
+            let used = reached(layout, used_by_index(layout, table, index), table, true);
+            of_used(layout, &used, true).map(|(what, ..)| what)
+        };
+        Some((index, own.or_else(beneath)?))
     })
 }
 
@@ -143,7 +182,7 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
 }
 
 fn refuses(layout: &Layout<'_>, table: TableId, _: &[TableId]) -> Option<super::Refusal> {
-    let (message, what) = of_table(layout, table)?;
+    let (message, what) = of_table(layout, table, false)?;
     let objection = Objection {
         message,
         detail: Some(format!("{} depends on {what}, which Citus cannot create on the workers.", name(layout, table))),
@@ -159,7 +198,7 @@ fn conversion(layout: &Layout<'_>, table: TableId, _: &dyn Fn(TableId) -> bool) 
         let (_, what) = of_indexes(layout, table).next()?;
         Some(format!("\"table {}\" has dependency on unsupported object \"{what}\"", name(layout, table)))
     };
-    of_table(layout, table).map(|(message, _)| message).or_else(of_index)
+    of_table(layout, table, true).map(|(message, _)| message).or_else(of_index)
 }
 
 #[cfg(test)]
@@ -210,5 +249,40 @@ mod tests {
         ]);
         assert_eq!(found(&schema, "a: distributed gone; b: distributed gone", "unsupported-dependency"), ["a"]);
         assert_eq!(found(&schema, "a: distributed gone; b: distributed gone", "distcol-missing").len(), 2);
+    }
+
+    #[test]
+    fn follows_the_row_types_of_other_tables() {
+        let uses = |name: &str, via: &str, via_name: &str| dependency(DependencyKind::Table, &format!("public.{name}"), via, via_name);
+        let operator = |via: &str, via_name: &str| dependency(DependencyKind::Operator, "public.===(bigint,bigint)", via, via_name);
+        let with = |name: &str, dependencies: Vec<Dependency>| {
+            table(name).columns("id bigint, r_id bigint").foreign_key(&format!("{name}_fk"), "r_id", "r(id)").with(move |t| {
+                t.indexes.push(index(&format!("{}_i", t.name.name), "id", None));
+                t.dependencies = dependencies;
+            })
+        };
+        let schema = schema([
+            table("r").columns("id bigint").primary_key("id"),
+            with("indexed", vec![operator("index", "indexed_i")]),
+            with("checked", vec![operator("check", "c")]),
+            with("row_of_indexed", vec![uses("indexed", "column", "id")]),
+            with("row_of_checked", vec![uses("checked", "column", "id")]),
+            with("index_of_indexed", vec![uses("indexed", "index", "index_of_indexed_i")]),
+        ]);
+        // In a conversion the index is there; both objections are said.
+        let rule = "unsupported-dependency";
+        assert_eq!(
+            found(&schema, "r: reference", rule),
+            ["checked.checked_fk", "index_of_indexed.index_of_indexed_fk", "indexed.indexed_fk", "row_of_indexed.row_of_indexed_fk"]
+        );
+        assert_eq!(found(&schema, "r: reference", "default-or-check-depends-on-table").len(), 3);
+        // The index of a local table is in the way of the index on its row; of the table only what makes its row.
+        let mut schema = schema;
+        schema.tables.iter_mut().for_each(|t| t.foreign_keys.clear());
+        assert_eq!(found(&schema, "index_of_indexed: reference", rule), ["index_of_indexed.index_of_indexed_i"]);
+        assert!(found(&schema, "row_of_indexed: reference; row_of_checked: reference", rule).is_empty());
+        // One that is distributed has no such index.
+        let both = "indexed: reference; index_of_indexed: reference";
+        assert_eq!(found(&schema, both, rule), ["indexed.indexed_i"]);
     }
 }
