@@ -66,7 +66,7 @@ fn reads_whole_row(table: &Table, expression: &str) -> bool {
     let mut before = ' ';
     let (mut rest, mut in_literal, mut in_name) = (expression, false, false);
     while let Some(c) = rest.chars().next() {
-        let starts = !in_literal && !in_name && !(before.is_alphanumeric() || "_$.\"".contains(before));
+        let starts = !(in_literal || in_name || before.is_alphanumeric() || "_$.\"".contains(before));
         if starts && rest.starts_with(&wanted) {
             return true;
         }
