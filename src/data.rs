@@ -39,9 +39,9 @@ pub fn ask(layout: &Layout<'_>) -> Result<Vec<Answer>> {
 }
 
 fn announce(graph: &Graph<'_>, check: &DataCheck, number: usize, total: usize) {
-    let (name, _) = &check.reads[0];
-    let bytes = graph.find(name).and_then(|t| graph.bytes(t)).filter(|&b| b >= LONG_WORK);
-    if let Some(bytes) = bytes {
+    // The largest of them: of a foreign key it may be the referenced one.
+    let sizes = check.reads.iter().filter_map(|(name, _)| Some((graph.bytes(graph.find(name)?)?, name)));
+    if let Some((bytes, name)) = sizes.max_by_key(|s| s.0).filter(|s| s.0 >= LONG_WORK) {
         notice(format!("check {number} of {total}: {} reads {name}, {}", check.finding.name, size(bytes)));
     }
 }

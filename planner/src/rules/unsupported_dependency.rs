@@ -116,9 +116,10 @@ fn of_used<'a>(layout: &Layout<'a>, used: &[TableId], with_indexes: bool) -> Opt
 fn of_table(layout: &Layout<'_>, table: TableId, exists: bool) -> Option<(String, String)> {
     let graph = layout.graph;
     let family: Vec<TableId> = std::iter::once(table).chain(graph.descendants(table)).collect();
-    let own = || family.iter().flat_map(|&t| graph.table(t).dependencies.iter().map(move |d| (t, d))).filter(|(_, d)| {
-        !matches!(d.via.as_str(), "index" | "policy" | "trigger")
-    });
+    let own = || {
+        let all = family.iter().flat_map(|&t| graph.table(t).dependencies.iter().map(move |d| (t, d)));
+        all.filter(|(_, d)| !matches!(d.via.as_str(), "index" | "policy" | "trigger"))
+    };
     // Citus does not look for operators in defaults and checks: the workers do not find them, later.
     let is_late = |d: &Dependency| d.kind == DependencyKind::Operator && d.via != "column";
     let subject = |t: TableId, what: &str| {
@@ -253,8 +254,12 @@ mod tests {
 
     #[test]
     fn follows_the_row_types_of_other_tables() {
-        let uses = |name: &str, via: &str, via_name: &str| dependency(DependencyKind::Table, &format!("public.{name}"), via, via_name);
-        let operator = |via: &str, via_name: &str| dependency(DependencyKind::Operator, "public.===(bigint,bigint)", via, via_name);
+        let uses = |name: &str, via: &str, via_name: &str| {
+            dependency(DependencyKind::Table, &format!("public.{name}"), via, via_name)
+        };
+        let operator = |via: &str, via_name: &str| {
+            dependency(DependencyKind::Operator, "public.===(bigint,bigint)", via, via_name)
+        };
         let with = |name: &str, dependencies: Vec<Dependency>| {
             table(name).columns("id bigint, r_id bigint").foreign_key(&format!("{name}_fk"), "r_id", "r(id)").with(move |t| {
                 t.indexes.push(index(&format!("{}_i", t.name.name), "id", None));
