@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use citus_planner::identifier::quote_identifier;
+use citus_planner::identifier::{quote_identifier, quote_literal};
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
@@ -284,20 +284,23 @@ pub fn as_extension_owner<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
 
 /// After DROP: backends read again which members there are.
 fn forget_members_dropped() -> Result<()> {
-    // A member that goes takes its trigger along, and the trigger's row in pg_constraint: one of them at least has the
-    // constraint's name. Names of a foreign key's triggers are no one's.
-    let sql = "SELECT DISTINCT d.address_names[3] FROM pg_catalog.pg_event_trigger_dropped_objects() d
-               WHERE d.object_type IN ('trigger', 'table constraint') AND d.object_name IS DISTINCT FROM ''
-                 AND EXISTS (SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() t
-                             WHERE t.object_type = 'trigger' AND t.address_names[3] !~ '^RI_ConstraintTrigger_')";
-    let names: Vec<String> = query::rows(sql, Sees::Latest, 0)?.iter().map(|row| row.text(0)).collect();
-    if names.is_empty() {
+    // Names of a foreign key's triggers are no one's.
+    let sql = "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() d
+               WHERE d.object_type = 'trigger' AND d.address_names[3] !~ '^RI_ConstraintTrigger_'";
+    if query::rows(sql, Sees::Latest, 1)?.is_empty() {
         return Ok(());
     }
     let sql = "SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_type = 'table'";
     let dropped: Vec<Oid> = query::rows(sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect();
     for constraint in inventory::constraints(Sees::Latest)? {
-        if names.contains(&constraint.name) {
+        // A member that goes takes its trigger along, and the trigger's row in pg_constraint: one of them at least has the
+        // constraint's name. Names are compared where they are: in SQL_ASCII they may be no text.
+        let sql = format!(
+            "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() d
+             WHERE d.object_type IN ('trigger', 'table constraint') AND d.address_names[3] = {}",
+            quote_literal(&constraint.name)
+        );
+        if !query::rows(&sql, Sees::Latest, 1)?.is_empty() {
             tables::forget_cached(constraint.root);
             if !dropped.is_empty() {
                 claims::forget_dropped(constraint.id(), &dropped)?;
