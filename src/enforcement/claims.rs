@@ -19,12 +19,11 @@ use pgrx::pg_sys::{Datum, Oid};
 
 use super::inventory::extension_owner;
 use super::key_lock::ConstraintId;
-use super::members::{self, Constraint, Member, parse_token};
+use super::members::{self, Constraint, Member};
 use crate::error::Result;
 use crate::pg::btree::{IndexFile, Tuple};
 use crate::pg::column::relation_beside;
 use crate::pg::identity::acting_as;
-use crate::pg::inheritance;
 use crate::pg::key::Shortcut;
 use crate::pg::lock::{Mode, lock_relation};
 use crate::pg::query;
@@ -209,10 +208,7 @@ fn read(constraint: &Constraint, only: Option<&Member>, mut each: impl FnMut(&Me
 
 /// The OID of the constraint's trigger on a member.
 fn trigger_of(constraint: &Constraint, member: &Member) -> Option<Oid> {
-    inheritance::triggers(member.table, constraint.function)
-        .into_iter()
-        .find(|trigger| parse_token(&trigger.argument) == Some(constraint.id.token))
-        .map(|trigger| trigger.oid)
+    members::trigger_of(member.table, constraint.function, constraint.id.token).map(|trigger| trigger.oid)
 }
 
 /// Makes sure that rows of `home` with this prefix are covered by a claim that is committed, or the running

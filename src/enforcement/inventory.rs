@@ -9,6 +9,7 @@ use super::serving_index::{self, NoIndex, ServingIndex};
 use crate::error::{Result, internal};
 use crate::pg::key::MOST_COLUMNS;
 use crate::pg::query::{self, Row, Sees};
+use crate::pg::transaction::TransactionId;
 use crate::pg::{identity, index_shape, tables};
 
 /// A global unique constraint.
@@ -378,7 +379,7 @@ fn member(row: &Row) -> Member {
         owner: row.oid(7),
         has_children: row.flag(8),
         trigger,
-        is_new: row.text(14).split(' ').filter_map(|x| x.parse().ok()).any(tables::is_current_transaction),
+        is_new: row.text(14).split(' ').filter_map(|x| x.parse().ok()).any(|xid| TransactionId(xid).is_current()),
         bytes: row.number(15),
         schema_oid: row.oid(16),
         is_partition: row.flag(17),

@@ -17,7 +17,7 @@ use super::key_lock::ConstraintId;
 use super::serving_index;
 use crate::pg::btree::IndexFile;
 use crate::pg::column;
-use crate::pg::inheritance;
+use crate::pg::inheritance::{self, Trigger};
 use crate::pg::invalidation;
 use crate::pg::key::{KeyType, MOST_COLUMNS};
 use crate::pg::row_trigger::Call;
@@ -250,11 +250,14 @@ fn not_ours(call: &Call) -> ! {
     )
 }
 
+/// The trigger of a table that has the token.
+pub fn trigger_of(table: Oid, function: Oid, token: u64) -> Option<Trigger> {
+    inheritance::triggers(table, function).into_iter().find(|trigger| parse_token(&trigger.argument) == Some(token))
+}
+
 /// The topmost table, from `table` upwards, that carries a trigger with the token; the least by OID if several do.
 pub fn root_of(table: Oid, function: Oid, token: u64) -> Oid {
-    let carries = |relation: Oid| {
-        inheritance::triggers(relation, function).iter().any(|trigger| parse_token(&trigger.argument) == Some(token))
-    };
+    let carries = |relation: Oid| trigger_of(relation, function, token).is_some();
     let mut seen = vec![table];
     let mut roots = Vec::new();
     let mut next = vec![table];

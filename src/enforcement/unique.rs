@@ -182,27 +182,21 @@ fn look_dirty(constraint: &Constraint, key: &[Datum], keyed: bool) -> (Option<Un
 #[cfg(not(skip_fresh_snapshot))]
 fn verdict(constraint: &Constraint, key: &[Datum], _seen: Alive) -> Alive {
     let snapshot = Fresh::take();
-    let mut alive = Alive::default();
-    for member in &constraint.members {
-        alive.add(in_place(constraint, member, key, |place| place.count(&constraint.key, key, &snapshot)));
-        if alive.rows >= 2 && alive.own > 0 {
-            break;
-        }
-    }
+    let alive = count(constraint, key, &snapshot, |alive| alive.rows >= 2 && alive.own > 0);
     snapshot.done();
     alive
 }
 
-/// How many rows of the key a snapshot shows, or two if more.
-pub fn count(constraint: &Constraint, key: &[Datum], snapshot: &Fresh) -> usize {
-    let mut rows = 0;
+/// Counts the key's rows that a snapshot shows, member by member, until that is `enough`.
+pub fn count(constraint: &Constraint, key: &[Datum], snapshot: &Fresh, enough: impl Fn(&Alive) -> bool) -> Alive {
+    let mut alive = Alive::default();
     for member in &constraint.members {
-        rows += in_place(constraint, member, key, |place| place.count(&constraint.key, key, snapshot)).rows;
-        if rows >= 2 {
+        alive.add(in_place(constraint, member, key, |place| place.count(&constraint.key, key, snapshot)));
+        if enough(&alive) {
             break;
         }
     }
-    rows
+    alive
 }
 
 /// What the check would be without the pass above, to show that it is needed: `bench/README.md`, missed-tuple.

@@ -5,9 +5,8 @@ use std::ffi::CString;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{Datum, Oid};
 
-use super::members::{Constraint, parse_token};
+use super::members::{Constraint, trigger_of};
 use crate::pg::column;
-use crate::pg::inheritance;
 use crate::pg::raise::Violation;
 
 /// 23505 for a key that a row of `table` shares with another row of the tree. `columns`: the key's in `table`.
@@ -15,8 +14,7 @@ use crate::pg::raise::Violation;
 pub fn duplicate_key(constraint: &Constraint, table: Oid, columns: &[i16], key: &[Datum]) -> Box<Violation> {
     // The root's constraint has the name: RENAME CONSTRAINT reaches neither triggers nor partitions.
     let name = [constraint.id.root, table].into_iter().find_map(|table| {
-        let triggers = inheritance::triggers(table, constraint.function);
-        let trigger = triggers.into_iter().find(|t| parse_token(&t.argument) == Some(constraint.id.token))?;
+        let trigger = trigger_of(table, constraint.function, constraint.id.token)?;
         Some(column::constraint_name(trigger.constraint).unwrap_or(trigger.name))
     });
     Box::new(Violation {

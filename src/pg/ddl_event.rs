@@ -6,7 +6,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::{AlterTableType as Action, Oid};
 
 use super::encoding::from_server_lossy;
-use super::tables;
+use super::{inheritance, tables};
 
 /// What a statement does that concerns a tree of tables.
 #[derive(Debug, PartialEq)]
@@ -40,7 +40,7 @@ pub fn concerns_no_tree(call: pg_sys::FunctionCallInfo) -> bool {
             pg_sys::NodeTag::T_CreateStmt => (*statement.cast::<pg_sys::CreateStmt>()).inhRelations.is_null(),
             pg_sys::NodeTag::T_AlterTableStmt => {
                 let table = named((*statement.cast::<pg_sys::AlterTableStmt>()).relation);
-                table != Oid::INVALID && !tables::has_triggers(table) && !tables::has_parents(table)
+                table != Oid::INVALID && !tables::has_triggers(table) && inheritance::parents(table).is_empty()
             }
             _ => false,
         }

@@ -27,10 +27,26 @@ const PINNED: &[(&CStr, &CStr)] = &[
 
 /// Runs `work` under [`PINNED`] settings, whatever those of the session are.
 pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
+    with(PINNED, work)
+}
+
+/// Runs `work` with as much memory as maintenance may take.
+pub fn with_maintenance_memory<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: reads a variable of the backend.
+    let memory = CString::new(unsafe { pg_sys::maintenance_work_mem }.to_string()).unwrap_or_default();
+    with(&[(c"work_mem", &memory)], work)
+}
+
+/// Runs `work` so that a query whose rows a policy would hide is an error.
+pub fn without_row_security<R>(work: impl FnOnce() -> R) -> R {
+    with(&[(c"row_security", c"off")], work)
+}
+
+fn with<R>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> R) -> R {
     // SAFETY: the nest level is ours, and left when `work` is done; where it raises, the abort of the (sub)transaction
     // leaves it. Names and values are terminated by zero bytes and settable by anyone.
     let level = unsafe { pg_sys::NewGUCNestLevel() };
-    for (name, value) in PINNED {
+    for (name, value) in settings {
         // SAFETY: as above.
         unsafe {
             pg_sys::set_config_option(
@@ -47,40 +63,6 @@ pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
     }
     let result = work();
     // SAFETY: as above.
-    unsafe { pg_sys::AtEOXact_GUC(true, level) };
-    result
-}
-
-/// Runs `work` with as much memory as maintenance may take.
-pub fn with_maintenance_memory<R>(work: impl FnOnce() -> R) -> R {
-    // SAFETY: reads a variable of the backend.
-    let memory = CString::new(unsafe { pg_sys::maintenance_work_mem }.to_string()).unwrap_or_default();
-    with(c"work_mem", &memory, work)
-}
-
-/// Runs `work` so that a query whose rows a policy would hide is an error.
-pub fn without_row_security<R>(work: impl FnOnce() -> R) -> R {
-    with(c"row_security", c"off", work)
-}
-
-fn with<R>(name: &CStr, value: &CStr, work: impl FnOnce() -> R) -> R {
-    // SAFETY: as in `pinned`.
-    let level = unsafe { pg_sys::NewGUCNestLevel() };
-    // SAFETY: as in `pinned`.
-    unsafe {
-        pg_sys::set_config_option(
-            name.as_ptr(),
-            value.as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SAVE,
-            true,
-            0,
-            false,
-        );
-    }
-    let result = work();
-    // SAFETY: as in `pinned`.
     unsafe { pg_sys::AtEOXact_GUC(true, level) };
     result
 }

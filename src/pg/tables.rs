@@ -13,10 +13,6 @@ const DEPEND_REFERENCE_INDEX: Oid = Oid::from_u32(2674);
 const REFERENCED_CLASS: i16 = 4;
 const REFERENCED_OBJECT: i16 = 5;
 
-/// pg_inherits, and its index on the child.
-const INHERITS: Oid = Oid::from_u32(2611);
-const INHERITS_CHILD_INDEX: Oid = Oid::from_u32(2680);
-
 /// Locks a table to the end of the transaction; false where it is gone.
 pub fn lock(table: Oid, mode: u32) -> bool {
     // SAFETY: takes a lock on an OID, whether or not something has it; then asks whether something does.
@@ -105,11 +101,6 @@ pub fn function_is_used(function: Oid) -> bool {
     any_row(DEPEND, DEPEND_REFERENCE_INDEX, &keys, |first| first == pg_sys::TriggerRelationId)
 }
 
-/// Whether a table inherits, or is a partition: one look into an index.
-pub fn has_parents(table: Oid) -> bool {
-    any_row(INHERITS, INHERITS_CHILD_INDEX, &[(1, table)], |_| true)
-}
-
 /// Whether a table has triggers, or had some lately.
 pub fn has_triggers(table: Oid) -> bool {
     // SAFETY: a look-up in a cache; the entry is released after it was read.
@@ -191,12 +182,6 @@ pub fn advisor_table_is_empty(name: &CStr) -> bool {
         pg_sys::relation_close(relation, pg_sys::AccessShareLock as i32);
         pages == 0
     }
-}
-
-/// Whether this transaction, or a part of it that was not rolled back, is the one of that number.
-pub fn is_current_transaction(transaction: u32) -> bool {
-    // SAFETY: reads the state of the transaction.
-    unsafe { pg_sys::TransactionIdIsCurrentTransactionId(pg_sys::TransactionId::from(transaction)) }
 }
 
 /// `system identifier/database`: what a dump does not take along.
