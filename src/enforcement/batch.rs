@@ -257,9 +257,8 @@ fn claim(batch: &Batch, places: &[u32]) {
             prefixes.push(prefix);
         }
     }
-    for (home, prefixes) in of_home.into_iter().enumerate().filter(|(_, prefixes)| !prefixes.is_empty()) {
-        claims::cover(constraint, home, prefixes.into_iter()).unwrap_or_else(|error| std::panic::panic_any(error));
-    }
+    let of_home = of_home.into_iter().enumerate().filter(|(_, prefixes)| !prefixes.is_empty());
+    claims::cover(constraint, of_home.collect());
 }
 
 /// The first key of a member that another row of the tree has too, as text; the gate is shut. Neither SQL nor a planner

@@ -26,8 +26,8 @@ use crate::pg::column::relation_beside;
 use crate::pg::identity::acting_as;
 use crate::pg::key::Shortcut;
 use crate::pg::lock::{Mode, lock_relation};
+use crate::pg::own_rows::{self, OwnRow, read_committed_now};
 use crate::pg::query;
-use crate::pg::rows::{OwnRow, read_committed_now};
 use crate::pg::scratch::scratch;
 use crate::pg::tables::{advisor_function, forget_cached};
 use crate::pg::transaction::{self, SubTransaction};
@@ -211,41 +211,39 @@ fn trigger_of(constraint: &Constraint, member: &Member) -> Option<Oid> {
     members::trigger_of(member.table, constraint.function, constraint.id.token).map(|trigger| trigger.oid)
 }
 
-/// Makes sure that rows of `home` with this prefix are covered by a claim that is committed, or the running
-/// transaction's own. Comes after the row, and before the key's lock and any look.
-pub fn cover(constraint: &Constraint, home: usize, prefixes: impl Iterator<Item = u64>) -> Result<()> {
-    let member = &constraint.members[home];
-    if !member.claimed.complete.get() {
-        // Visited in any case.
-        return Ok(());
-    }
-    let mut known = self::known(constraint, member);
-    let mut open: Vec<u64> = Vec::new();
-    for prefix in prefixes {
-        let is_as_last = open.last().is_some_and(|last| is_same_range(*last, prefix));
-        if !is_as_last && !known.iter().any(|range| range.covers(prefix)) {
-            open.push(prefix);
+/// Makes sure that rows of these members with these prefixes are covered by claims that are committed, or the running
+/// transaction's own. Comes after the rows, and before their keys' locks and any look.
+pub fn cover(constraint: &Constraint, of_home: Vec<(usize, Vec<u64>)>) {
+    let is_open = |(home, mut prefixes): (usize, Vec<u64>)| {
+        let member = &constraint.members[home];
+        if !member.claimed.complete.get() {
+            // Visited in any case.
+            return None;
         }
-    }
+        let known = known(constraint, member);
+        prefixes.retain(|prefix| !known.iter().any(|range| range.covers(*prefix)));
+        (!prefixes.is_empty()).then_some((home, prefixes))
+    };
+    let open: Vec<(usize, Vec<u64>)> = of_home.into_iter().filter_map(is_open).collect();
     if open.is_empty() {
-        return Ok(());
+        return;
     }
-    reread(constraint, member);
-    known = self::known(constraint, member);
-    open.retain(|prefix| !known.iter().any(|range| range.covers(*prefix)));
-    if open.is_empty() {
-        return Ok(());
+    reread(constraint, &open.iter().map(|(home, _)| *home).collect::<Vec<_>>());
+    let mut claims: Vec<(Oid, Range)> = Vec::new();
+    for (home, prefixes) in open.into_iter().filter_map(is_open) {
+        let member = &constraint.members[home];
+        let ranges = ranges_for(&known(constraint, member), &prefixes);
+        claims.extend(ranges.into_iter().map(|range| (member.table, range)));
     }
-    insert(constraint, member, &ranges_for(&known, &open))
+    insert(constraint, &claims);
 }
 
 /// [`cover`] for one row.
-pub fn cover_one(constraint: &Constraint, home: usize, prefix: u64) -> Result<()> {
+pub fn cover_one(constraint: &Constraint, home: usize, prefix: u64) {
     let claimed = &constraint.members[home].claimed;
-    if !claimed.complete.get() || claimed.committed.borrow().iter().any(|range| range.covers(prefix)) {
-        return Ok(());
+    if claimed.complete.get() && !claimed.committed.borrow().iter().any(|range| range.covers(prefix)) {
+        cover(constraint, vec![(home, vec![prefix])]);
     }
-    cover(constraint, home, [prefix].into_iter())
 }
 
 /// Claims that the running transaction may rely on, the greatest first.
@@ -264,15 +262,26 @@ fn is_made_here(id: ConstraintId, member: Oid, range: Range) -> bool {
     OWN.with_borrow(|own| own.iter().any(|claim| claim.member == member && claim.id == id && claim.range == range))
 }
 
-/// Others may have committed claims meanwhile.
-fn reread(constraint: &Constraint, member: &Member) {
-    let mut committed = Vec::new();
-    read(constraint, Some(member), |member, row| {
-        if row.trigger.is_none() && !is_made_here(constraint.id, member.table, row.range) {
-            add(&mut committed, row.range);
+/// Others may have committed claims of these members meanwhile.
+fn reread(constraint: &Constraint, homes: &[usize]) {
+    let mut committed: Vec<Vec<Range>> = vec![Vec::new(); constraint.members.len()];
+    let mut note = |member: &Member, row: Claim| {
+        if row.trigger.is_none()
+            && !is_made_here(constraint.id, member.table, row.range)
+            && let Some(position) = constraint.position(member.table)
+        {
+            add(&mut committed[position], row.range);
         }
-    });
-    *member.claimed.committed.borrow_mut() = committed;
+    };
+    // A look at one member is a descent of the index; all of them together are one more.
+    if homes.len() < 4 {
+        homes.iter().for_each(|&home| read(constraint, Some(&constraint.members[home]), &mut note));
+    } else {
+        read(constraint, None, &mut note);
+    }
+    for &home in homes {
+        *constraint.members[home].claimed.committed.borrow_mut() = std::mem::take(&mut committed[home]);
+    }
     *constraint.visited_always.borrow_mut() = None;
 }
 
@@ -290,16 +299,28 @@ fn ranges_for(known: &[Range], open: &[u64]) -> Vec<Range> {
     vec![Range::around(0, 64)]
 }
 
-fn insert(constraint: &Constraint, member: &Member, ranges: &[Range]) -> Result<()> {
-    let mut sql = String::from("INSERT INTO advisor.global_key_claims (place, member, of, level, slot) VALUES ");
-    values(&mut sql, constraint.id, member.table, ranges);
-    acting_as(extension_owner()?, || query::run(&sql))?;
-    let made_in = transaction::subtransaction();
-    OWN.with_borrow_mut(|own| {
-        let claims = ranges.iter().map(|&range| Own { id: constraint.id, member: member.table, range, made_in });
-        own.extend(claims);
+/// Writes claims of the running transaction. The table is held: [`hold`].
+fn insert(constraint: &Constraint, claims: &[(Oid, Range)]) {
+    let (table, _) = PLACE.get();
+    if claims.is_empty() || table == Oid::INVALID {
+        return;
+    }
+    let id = constraint.id;
+    // In the order of sql/global_key_claims.sql.
+    let rows = claims.iter().map(|&(member, range)| {
+        let values = [
+            Datum::from(range.place(id) as usize),
+            Datum::from(member),
+            Datum::from(id.mixed() as usize),
+            Datum::from(range.level as usize),
+            Datum::from(range.slot as usize),
+        ];
+        let [place, member, of, level, slot] = values.map(Some);
+        [place, member, of, level, slot, None]
     });
-    Ok(())
+    scratch(|| own_rows::insert(table, rows));
+    let made_in = transaction::subtransaction();
+    OWN.with_borrow_mut(|own| own.extend(claims.iter().map(|&(member, range)| Own { id, member, range, made_in })));
 }
 
 fn values(sql: &mut String, id: ConstraintId, member: Oid, ranges: &[Range]) {

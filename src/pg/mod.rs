@@ -15,6 +15,7 @@ pub mod invalidation;
 pub mod key;
 pub mod lock;
 pub mod operator_class;
+pub mod own_rows;
 pub mod query;
 pub mod raise;
 pub mod relation;

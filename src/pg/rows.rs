@@ -239,47 +239,16 @@ unsafe fn scan_index(
     }
 }
 
-/// Calls `each` for the rows of an own table whose leading index columns are equal to `keys`: by what is committed at the
-/// moment of the look, or this transaction's own. Unlike a query's snapshot this takes no predicate locks: bookkeeping of
-/// ours must not make serializable transactions of others fail. The caller has table and index locked.
-pub fn read_committed_now(table: Oid, index: Oid, keys: &[(u32, Datum)], mut each: impl FnMut(OwnRow)) {
-    // SAFETY: both are locked by the caller; closed below, or by the abort. The equality functions are those of the index
-    // columns' types.
-    unsafe {
-        let table = pg_sys::table_open(table, pg_sys::NoLock as i32);
-        let index = pg_sys::index_open(index, pg_sys::NoLock as i32);
-        let mut scan_keys = [pg_sys::ScanKeyData::default(); 2];
-        for (number, &(equal, value)) in keys.iter().enumerate() {
-            let strategy = pg_sys::BTEqualStrategyNumber as u16;
-            pg_sys::ScanKeyInit(&mut scan_keys[number], number as i16 + 1, strategy, equal.into(), value);
-        }
-        let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
-        let snapshot: Snapshot = &raw mut pg_sys::SnapshotSelfData;
-        let scan = begin_index_scan(table, index, snapshot, keys.len() as i32);
-        pg_sys::index_rescan(scan, scan_keys.as_mut_ptr(), keys.len() as i32, std::ptr::null_mut(), 0);
-        while pg_sys::index_getnext_slot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
-            each(OwnRow(slot));
-        }
-        pg_sys::index_endscan(scan);
-        pg_sys::ExecDropSingleTupleTableSlot(slot);
-        pg_sys::index_close(index, pg_sys::NoLock as i32);
-        pg_sys::table_close(table, pg_sys::NoLock as i32);
-    }
-}
-
-/// A row of one of our own tables.
-#[derive(Clone, Copy)]
-pub struct OwnRow(*mut pg_sys::TupleTableSlot);
-
-impl OwnRow {
-    /// A column that is passed by value, by its number from 1.
-    pub fn value(self, number: i16) -> Option<usize> {
-        // SAFETY: the slot holds a row of the table during the call; callers know its columns.
-        unsafe { attribute(self.0, number) }.map(|datum| datum.value())
-    }
-}
-
-unsafe fn begin_index_scan(table: Relation, index: Relation, snapshot: Snapshot, keys: i32) -> pg_sys::IndexScanDesc {
+/// A plain scan of an index, with `keys` keys.
+///
+/// # Safety
+/// Both relations are open, the snapshot is valid as long as the scan.
+pub unsafe fn begin_index_scan(
+    table: Relation,
+    index: Relation,
+    snapshot: Snapshot,
+    keys: i32,
+) -> pg_sys::IndexScanDesc {
     // SAFETY: open relations, by the caller's promise.
     unsafe {
         #[cfg(not(feature = "pg18"))]
