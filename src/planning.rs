@@ -7,10 +7,11 @@ use citus_planner::layout::Layout;
 use citus_planner::plan::Plan;
 use citus_planner::report::{self, Format};
 use citus_planner::rules::{self, Finding, RULES};
-use citus_planner::{Request, audit, migration};
+use citus_planner::{ASSUMED_NODES, Prices, Request, audit, migration};
 use pgrx::prelude::*;
 
 use crate::error::{Result, internal, null_not_allowed, report as refuse};
+use crate::pg::guc;
 use crate::pg::values::{Jsonb, Name, Names, Text};
 use crate::{catalog, data};
 
@@ -255,7 +256,12 @@ fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnO
         Some(overrides) => parse_assignment(&overrides, "overrides")?,
         None => Assignment::default(),
     };
-    let request = Request { schemas: schema_names(schemas)?, overrides, search_path: catalog::search_path()? };
+    let request = Request {
+        schemas: schema_names(schemas)?,
+        overrides,
+        search_path: catalog::search_path()?,
+        prices: Prices { foreign_key_worth: guc::foreign_key_worth(), nodes: guc::nodes().unwrap_or(ASSUMED_NODES) },
+    };
     let schema = catalog::read(None)?;
     let graph = Graph::new(&schema);
     let plan = citus_planner::plan(&graph, &request, &mut || {

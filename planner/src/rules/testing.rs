@@ -36,6 +36,7 @@ pub fn table(name: &str) -> Table {
         statistics_readable: true,
         rows: None,
         bytes: None,
+        changes: None,
         comment: None,
         columns: Vec::new(),
         indexes: Vec::new(),
