@@ -18,7 +18,7 @@ use std::rc::Rc;
 use pgrx::pg_sys::{Datum, Oid};
 
 use super::inventory::extension_owner;
-use super::key_lock::ConstraintId;
+use super::key_lock::{ConstraintId, mix};
 use super::members::{self, Constraint, Member};
 use crate::error::Result;
 use crate::pg::btree::{IndexFile, Tuple};
@@ -64,7 +64,7 @@ impl Range {
 
     /// Where the range stands in the index of claims. Ranges that share a place cost a visit.
     fn place(self, id: ConstraintId) -> i64 {
-        let bits = id.mixed() ^ u64::from(self.level).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let bits = mix(id.bits()) ^ u64::from(self.level).wrapping_mul(0xD6E8_FEB8_6659_FD93);
         (bits ^ self.slot.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)) as i64
     }
 }
@@ -190,7 +190,7 @@ fn read(constraint: &Constraint, only: Option<&Member>, mut each: impl FnMut(&Me
     };
     lock_relation(table, Mode::AccessShare);
     lock_relation(index, Mode::AccessShare);
-    let of = (INT8_EQUAL, Datum::from(constraint.id.mixed() as usize));
+    let of = (INT8_EQUAL, Datum::from(constraint.id.bits() as usize));
     let member = only.map(|member| (OID_EQUAL, Datum::from(member.table)));
     let keys: Vec<(u32, Datum)> = [of].into_iter().chain(member).collect();
     scratch(|| {
@@ -311,7 +311,7 @@ fn insert(constraint: &Constraint, claims: &[(Oid, Range)]) {
         let values = [
             Datum::from(range.place(id) as usize),
             Datum::from(member),
-            Datum::from(id.mixed() as usize),
+            Datum::from(id.bits() as usize),
             Datum::from(range.level as usize),
             Datum::from(range.slot as usize),
         ];
@@ -327,7 +327,7 @@ fn values(sql: &mut String, id: ConstraintId, member: Oid, ranges: &[Range]) {
     for (number, range) in ranges.iter().enumerate() {
         let comma = if number == 0 { "" } else { ", " };
         let (place, member) = (range.place(id), member.to_u32());
-        let (of, level, slot) = (id.mixed() as i64, range.level, range.slot as i64);
+        let (of, level, slot) = (id.bits() as i64, range.level, range.slot as i64);
         // Writing to a string does not fail.
         let _ = write!(sql, "{comma}('{place}', '{member}', '{of}', {level}, '{slot}')");
     }
@@ -390,7 +390,7 @@ pub fn rebuild(constraint: &Constraint, only: impl Fn(&Member) -> bool) -> Resul
         let (Some(serving), Some(trigger)) = (member.serving(&constraint.key), trigger_of(constraint, member)) else {
             continue;
         };
-        let of = constraint.id.mixed() as i64;
+        let of = constraint.id.bits() as i64;
         let table = member.table.to_u32();
         let mut sql = format!(
             "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{of}'::pg_catalog.int8
@@ -431,7 +431,7 @@ pub fn are_missing(id: ConstraintId, root_columns: &[i16]) -> bool {
 pub fn forget(id: ConstraintId) -> Result<()> {
     let sql = format!(
         "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8",
-        id.mixed() as i64
+        id.bits() as i64
     );
     acting_as(extension_owner()?, || query::run(&sql))?;
     forget_made_here(id, None);
@@ -445,7 +445,7 @@ pub fn forget_dropped(id: ConstraintId, tables: &[Oid]) -> Result<()> {
     let sql = format!(
         "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8
            AND c.member OPERATOR(pg_catalog.=) ANY ('{{{}}}'::pg_catalog.oid[])",
-        id.mixed() as i64,
+        id.bits() as i64,
         tables.join(",")
     );
     acting_as(extension_owner()?, || query::run(&sql))

@@ -634,14 +634,26 @@ pub fn refuse_taken(members: &[Member], token: &str, name: &str) -> Result<()> {
 
 /// Locks the tables of a tree, the root first and the others by OID, until no new one appears. The caller must own all.
 pub fn lock_tree(root: Oid, token: &str, mode: u32) -> Result<Vec<Member>> {
-    let mut locked: Vec<Oid> = Vec::new();
-    loop {
-        let members = inventory::members(root, token, Sees::Latest)?;
+    lock_members(root, token, mode, |members| {
         if !members.iter().any(|m| m.oid == root) {
             return Err(gone(root));
         }
-        membership::require_owned(&members)?;
-        let mut fresh: Vec<Oid> = members.iter().map(|m| m.oid).filter(|oid| !locked.contains(oid)).collect();
+        membership::require_owned(members)?;
+        Ok(members.iter().map(|m| m.oid).collect())
+    })
+}
+
+/// Locks the tables that `which` picks from a tree, the root first and the others by OID, until it picks no new one.
+pub fn lock_members(
+    root: Oid,
+    token: &str,
+    mode: u32,
+    which: impl Fn(&[Member]) -> Result<Vec<Oid>>,
+) -> Result<Vec<Member>> {
+    let mut locked: Vec<Oid> = Vec::new();
+    loop {
+        let members = inventory::members(root, token, Sees::Latest)?;
+        let mut fresh: Vec<Oid> = which(&members)?.into_iter().filter(|oid| !locked.contains(oid)).collect();
         if fresh.is_empty() {
             return Ok(members);
         }

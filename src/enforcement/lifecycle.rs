@@ -2,7 +2,8 @@
 //!
 //! They look at nothing as long as no global constraint exists, and then only at trees that have one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 
 use citus_planner::identifier::{quote_identifier, quote_literal};
 use pgrx::pg_sys::Oid;
@@ -15,7 +16,7 @@ use super::{claims, definition, duplicates};
 use crate::error::{Result, refusal};
 use crate::pg::ddl_event::{self, Effect};
 use crate::pg::query::{self, Sees};
-use crate::pg::{identity, tables};
+use crate::pg::{identity, tables, transaction};
 
 thread_local! {
     /// Whether statements of our own are running, which need no following.
@@ -158,10 +159,10 @@ fn concerned(changed: &[Oid], effects: &[Effect]) -> Result<Vec<Constraint>> {
 fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Result<()> {
     // Members may have come or gone: no backend may go on with its list.
     tables::forget_cached(constraint.root);
-    let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    let mut members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
     let joined = effects.iter().any(|e| matches!(e, Effect::Created | Effect::Joined));
     if joined {
-        take_in(&constraint, &members, changed)?;
+        members = take_in(&constraint, members, changed)?;
     }
     let mut doubtful = false;
     for effect in effects {
@@ -216,12 +217,18 @@ fn is_below(member: &Member, members: &[Member], changed: &[Oid]) -> bool {
         || member.is_partition && members.iter().any(|m| !m.holds_rows() && changed.contains(&m.oid))
 }
 
-/// New members get trigger and index, and must not bring duplicates.
-fn take_in(constraint: &Constraint, members: &[Member], changed: &[Oid]) -> Result<()> {
-    let new: Vec<&Member> = members.iter().filter(|m| m.is_new && m.oid != constraint.root).collect();
-    if new.is_empty() {
-        return Ok(());
+/// New members get trigger and index, and must not bring duplicates. Returns the members as they are then.
+fn take_in(constraint: &Constraint, members: Vec<Member>, changed: &[Oid]) -> Result<Vec<Member>> {
+    let is_newcomer = |m: &Member| m.is_new && m.oid != constraint.root && !is_taken_in(constraint, m);
+    if !members.iter().any(is_newcomer) {
+        return Ok(members);
     }
+    // Somebody may be adding a table below a newcomer, of which neither knows by then.
+    let members =
+        definition::lock_members(constraint.root, &constraint.token, pg_sys::ShareRowExclusiveLock, |members| {
+            Ok(members.iter().filter(|m| is_newcomer(m)).map(|m| m.oid).collect())
+        })?;
+    let new: Vec<&Member> = members.iter().filter(|m| is_newcomer(m)).collect();
     for member in new.iter().copied() {
         membership::refuse_unfit(member, &constraint.name)?;
         if member.trigger.is_none() {
@@ -256,7 +263,38 @@ fn take_in(constraint: &Constraint, members: &[Member], changed: &[Oid]) -> Resu
         duplicates::refuse_in_newcomer(constraint, member)?;
     }
     let new: Vec<Oid> = new.iter().map(|member| member.oid).collect();
-    claims::renew(constraint.id(), &constraint.root_columns(), Some(&new))
+    claims::renew(constraint.id(), &constraint.root_columns(), Some(&new))?;
+    let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    TAKEN_IN.with_borrow_mut(|(transaction, taken)| {
+        if *transaction != transaction::local_id() {
+            *transaction = transaction::local_id();
+            taken.clear();
+        }
+        taken.extend(members.iter().filter(|m| new.contains(&m.oid)).filter_map(|m| taken_in(constraint, m)));
+    });
+    Ok(members)
+}
+
+/// A member and the trigger it had when it was taken in: one that leaves and joins again has another.
+type TakenIn = (ConstraintId, Oid, Oid);
+
+thread_local! {
+    /// What this transaction has taken in. A thousand partitions made in one transaction are looked at once each.
+    static TAKEN_IN: RefCell<(u64, HashSet<TakenIn>)> = RefCell::default();
+}
+
+fn taken_in(constraint: &Constraint, member: &Member) -> Option<TakenIn> {
+    member.trigger.as_ref().map(|trigger| (constraint.id(), member.oid, trigger.oid))
+}
+
+/// Whether this transaction has taken the member in, and its trigger still stands.
+fn is_taken_in(constraint: &Constraint, member: &Member) -> bool {
+    let stands = member.trigger.as_ref().is_some_and(|trigger| trigger.enabled == "A");
+    stands
+        && TAKEN_IN.with_borrow(|(transaction, taken)| {
+            *transaction == transaction::local_id()
+                && taken_in(constraint, member).is_some_and(|member| taken.contains(&member))
+        })
 }
 
 /// A table that no longer inherits from a member loses the trigger, and all below it, unless another way leads up.
@@ -265,7 +303,12 @@ fn let_go(constraint: &Constraint, members: &[Member], changed: &[Oid], parent: 
         return Ok(());
     }
     for table in changed {
-        for former in inventory::members(*table, &constraint.token, Sees::Latest)? {
+        // Nobody adds a table below while the triggers go.
+        let formers = definition::lock_members(*table, &constraint.token, pg_sys::ShareRowExclusiveLock, |formers| {
+            let outside = formers.iter().filter(|f| f.trigger.is_some() && !members.iter().any(|m| m.oid == f.oid));
+            Ok(outside.map(|f| f.oid).collect())
+        })?;
+        for former in formers {
             let still = members.iter().any(|m| m.oid == former.oid);
             let Some(trigger) = former.trigger.as_ref().filter(|t| !still && !t.is_clone) else { continue };
             as_extension_owner(|| {
@@ -284,15 +327,24 @@ pub fn as_extension_owner<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
 
 /// After DROP: backends read again which members there are.
 fn forget_members_dropped() -> Result<()> {
-    // Names of a foreign key's triggers are no one's.
-    let sql = "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() d
-               WHERE d.object_type = 'trigger' AND d.address_names[3] !~ '^RI_ConstraintTrigger_'";
-    if query::rows(sql, Sees::Latest, 1)?.is_empty() {
+    // What is left of a constraint has its name, by which pg_constraint has an index: other people's triggers are told
+    // apart without a look at all constraints of the database.
+    let sql = format!(
+        "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() d
+         WHERE d.object_type IN ('trigger', 'table constraint')
+           AND (EXISTS (SELECT FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_trigger t ON t.tgconstraint = k.oid
+                        WHERE k.conname = d.address_names[3]::pg_catalog.name AND k.contype = 't'
+                          AND t.tgfoid = '{}'::pg_catalog.oid)
+             OR EXISTS (SELECT FROM advisor.global_constraint_registry r
+                        WHERE r.constraint_name = d.address_names[3]::pg_catalog.name))",
+        check_function().to_u32()
+    );
+    if as_extension_owner(|| query::rows(&sql, Sees::Latest, 1))?.is_empty() {
         return Ok(());
     }
     let sql = "SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_type = 'table'";
     let dropped: Vec<Oid> = query::rows(sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect();
-    for constraint in inventory::constraints(Sees::Latest)? {
+    for mut constraint in inventory::constraints(Sees::Latest)? {
         // A member that goes takes its trigger along, and the trigger's row in pg_constraint: one of them at least has the
         // constraint's name. Names are compared where they are: in SQL_ASCII they may be no text.
         let sql = format!(
@@ -304,6 +356,15 @@ fn forget_members_dropped() -> Result<()> {
             tables::forget_cached(constraint.root);
             if !dropped.is_empty() {
                 claims::forget_dropped(constraint.id(), &dropped)?;
+            }
+            // A trigger that was dropped from a table that stays: from here on rows come in unchecked.
+            let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+            if members.iter().any(|m| m.trigger.is_none() && m.holds_rows()) {
+                gate_exclusive(constraint.id());
+                claims::forget(constraint.id())?;
+                if constraint.registered && constraint.is_validated() {
+                    constraint.register(false)?;
+                }
             }
         }
     }

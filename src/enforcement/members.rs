@@ -157,15 +157,51 @@ thread_local! {
     // Never dropped: at the exit of a backend there is nothing left to give memory back to.
     static KNOWN: ManuallyDrop<RefCell<Known>> = ManuallyDrop::default();
     static WATCHED: ManuallyDrop<RefCell<Watched>> = ManuallyDrop::default();
-    /// Counts changes of any relation.
-    static CHANGES: Cell<u64> = const { Cell::new(0) };
+    /// What has changed since a tree began to be read.
+    static CHANGED: RefCell<Changed> = const { RefCell::new(Changed::All) };
+}
+
+/// Relations that have changed.
+enum Changed {
+    /// Whatever there is; or nobody has asked.
+    All,
+    Some(Vec<Oid>),
+}
+
+/// More than these are not told apart.
+const MOST_CHANGED: usize = 10_000;
+
+/// Whether a table of the tree has changed since [`CHANGED`] was emptied, or the claims on its keys have.
+fn changed_meanwhile(constraint: &Constraint, inner: &[Oid]) -> bool {
+    CHANGED.with(|changed| match std::mem::replace(&mut *changed.borrow_mut(), Changed::All) {
+        Changed::All => true,
+        Changed::Some(changed) => {
+            constraint.is_stale()
+                || changed.iter().any(|&relation| {
+                    constraint.id.root == relation
+                        || constraint.position(relation).is_some()
+                        || inner.contains(&relation)
+                })
+        }
+    })
 }
 
 /// Called by PostgreSQL for every relation that has changed, at any moment: only flags are set.
 fn changed(relation: Option<Oid>) {
-    CHANGES.set(CHANGES.get() + 1);
+    CHANGED.with(|changed| {
+        let Ok(mut changed) = changed.try_borrow_mut() else { return };
+        match (&mut *changed, relation) {
+            (Changed::Some(relations), Some(relation)) if relations.len() < MOST_CHANGED => relations.push(relation),
+            (changed, _) => *changed = Changed::All,
+        }
+    });
     if claims::changed(relation) {
         // What was read from it may be gone.
+        CHANGED.with(|changed| {
+            if let Ok(mut changed) = changed.try_borrow_mut() {
+                *changed = Changed::All;
+            }
+        });
         stale_all();
     }
     WATCHED.with(|watched| {
@@ -279,28 +315,30 @@ pub fn root_of(table: Oid, function: Oid, token: u64) -> Oid {
 /// A constraint by its identity. `root_columns`: its columns in the root.
 pub fn of(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constraint> {
     invalidation::listen(changed);
-    let known = KNOWN.with(|known| known.borrow().constraints.iter().find(|known| known.id == id).cloned());
+    // Anybody can make a second trigger with the token of a tree of his, on other columns: another key.
+    let is_it = |known: &Constraint| known.id == id && known.root_columns == root_columns;
+    let known = KNOWN.with(|known| known.borrow().constraints.iter().find(|known| is_it(known)).cloned());
     if let Some(constraint) = known
         && !constraint.is_stale()
     {
         return constraint;
     }
     let constraint = loop {
-        let changes = CHANGES.get();
+        CHANGED.with(|changed| *changed.borrow_mut() = Changed::Some(Vec::new()));
         let (constraint, inner) = read(id, function, root_columns);
         claims::load(&constraint);
-        if CHANGES.get() == changes {
-            let constraint = Rc::new(constraint);
-            watch(&constraint, &inner);
+        let constraint = Rc::new(constraint);
+        watch(&constraint, &inner);
+        if !changed_meanwhile(&constraint, &inner) {
             break constraint;
         }
-        // Something changed while the tree was read, before it was watched.
+        // Something of the tree changed while it was read, before it was watched.
         check_for_interrupts!();
     };
     KNOWN.with(|known| {
         let mut known = known.borrow_mut();
         known.bindings.retain(|_, binding| !binding.constraint.is_stale());
-        known.constraints.retain(|known| !known.is_stale() && known.id != id);
+        known.constraints.retain(|known| !known.is_stale() && !is_it(known));
         known.constraints.push(Rc::clone(&constraint));
     });
     constraint

@@ -14,9 +14,13 @@ SELECT c.oid, n.nspname, c.relname, pg_catalog.format('%I.%I', n.nspname, c.reln
 FROM tree
   JOIN pg_catalog.pg_class c ON c.oid = tree.relation
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
-    AND t.tgfoid = '/*function*/'::pg_catalog.oid AND /*shape*/
-    AND t.tgargs = pg_catalog.decode(pg_catalog.encode('/*token*/', 'hex') || '00', 'hex')
+  -- One table at a time, by the index: there may be many triggers of other trees.
+  LEFT JOIN LATERAL (
+    SELECT t.* FROM pg_catalog.pg_trigger t
+    WHERE t.tgrelid = c.oid AND t.tgfoid = '/*function*/'::pg_catalog.oid
+      AND t.tgargs = pg_catalog.decode(pg_catalog.encode('/*token*/', 'hex') || '00', 'hex') AND /*shape*/
+    OFFSET 0
+  ) t ON true
   LEFT JOIN pg_catalog.pg_constraint con ON con.oid = t.tgconstraint
 GROUP BY c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relowner, t.oid, t.tgname, t.tgenabled, con.conname,
   t.tgparentid, c.relnamespace, c.relispartition

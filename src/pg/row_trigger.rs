@@ -118,8 +118,8 @@ impl Call {
 
     /// Whether the trigger is fired by the end of an INSERT, UPDATE, MERGE or COPY, and not by SET CONSTRAINTS.
     ///
-    /// The former fire from the query's own memory context; COPY has none, and is told by what it reports of its
-    /// progress.
+    /// The former fire from the query's own memory context; COPY has none, and is told by what it reports of its progress
+    /// and by the portal's context, in which no statement that a function runs beside it fires its triggers.
     pub fn is_at_end_of_query(&self) -> bool {
         // SAFETY: the function's information and its context are there during the call, names of contexts are terminated;
         // MyBEEntry is set while connected.
@@ -127,7 +127,8 @@ impl Call {
             let context = (*self.function).fn_mcxt;
             let entry = pg_sys::MyBEEntry;
             CStr::from_ptr((*context).name) == c"ExecutorState"
-                || !entry.is_null()
+                || CStr::from_ptr((*context).name) == c"PortalContext"
+                    && !entry.is_null()
                     && (*entry).st_progress_command == pg_sys::ProgressCommandType::PROGRESS_COMMAND_COPY
         }
     }
