@@ -202,6 +202,7 @@ fn check(mut batch: Batch) -> Checked {
                 let constraint = Rc::clone(&batch.constraint);
                 if constraint.is_stale() {
                     batch.constraint = constraint.reloaded();
+                    claims::hold(&batch.constraint);
                 }
                 let places: Vec<u32> = homes
                     .iter()
@@ -210,7 +211,8 @@ fn check(mut batch: Batch) -> Checked {
                 // Claim, then lock (or mark), then look.
                 claim(&batch, &places);
                 locks.get_or_insert_with(|| lock_or_mark(&batch, &unique, suspects.len()));
-                if let Some(met) = meet(&batch, &unique, &places) {
+                let may_hold = may_hold(&batch, &unique);
+                if let Some(met) = meet(&batch, &unique, &places, may_hold.as_deref()) {
                     suspects.extend(met);
                     break;
                 }
@@ -243,15 +245,9 @@ fn claim(batch: &Batch, places: &[u32]) {
         return;
     }
     let mut of_home: Vec<Vec<u64>> = vec![Vec::new(); constraint.members.len()];
-    let column = &constraint.key.columns[0];
     for entry in &batch.entries {
         let Some(prefixes) = of_home.get_mut(places[entry.home as usize] as usize) else { continue };
-        let prefix = if column.is_ordered_by_bytes() {
-            entry.prefix
-        } else {
-            let mut room = [Datum::from(0); MOST_COLUMNS];
-            column.leading_bytes(&batch.key(entry, &mut room)[0])
-        };
+        let prefix = claimed_prefix(batch, entry);
         // One of each smallest range will do.
         if prefixes.last().is_none_or(|last| !claims::is_same_range(*last, prefix)) {
             prefixes.push(prefix);
@@ -259,6 +255,29 @@ fn claim(batch: &Batch, places: &[u32]) {
     }
     let of_home = of_home.into_iter().enumerate().filter(|(_, prefixes)| !prefixes.is_empty());
     claims::cover(constraint, of_home.collect());
+}
+
+/// What the claims know of an entry's key.
+fn claimed_prefix(batch: &Batch, entry: &Entry) -> u64 {
+    let column = &batch.constraint.key.columns[0];
+    if column.is_ordered_by_bytes() {
+        entry.prefix
+    } else {
+        let mut room = [Datum::from(0); MOST_COLUMNS];
+        column.leading_bytes(&batch.key(entry, &mut room)[0])
+    }
+}
+
+/// The members that may hold any of the keys, by their claims; the entries are sorted. `None`: all.
+fn may_hold(batch: &Batch, unique: &[Entry]) -> Option<Vec<usize>> {
+    if !claims::has_prefix(&batch.constraint) {
+        return None;
+    }
+    let mut prefixes: Vec<u64> = unique.iter().map(|entry| claimed_prefix(batch, entry)).collect();
+    if !batch.constraint.key.columns[0].is_ordered_by_bytes() {
+        prefixes.sort_unstable();
+    }
+    claims::candidates_of(&batch.constraint, &prefixes)
 }
 
 /// The first key of a member that another row of the tree has too, as text; the gate is shut. Neither SQL nor a planner
@@ -291,7 +310,7 @@ fn duplicate(mut batch: Batch, snapshot: &Fresh) -> Option<Vec<CString>> {
     let (doubles, unique) = set_doubles_apart(&batch);
     let places: Vec<u32> = (0..constraint.members.len() as u32).collect();
     // Where the tree changes under the shut gate, by this transaction itself, all keys are counted.
-    let met = meet(&batch, &unique, &places)
+    let met = meet(&batch, &unique, &places, None)
         .unwrap_or_else(|| unique.iter().map(|&entry| Suspect { entry, found: None }).collect());
     doubles.into_iter().chain(met).find_map(|suspect| {
         check_for_interrupts!();
@@ -362,12 +381,15 @@ fn lock_or_mark(batch: &Batch, unique: &[Entry], doubles: usize) -> Option<Vec<K
 }
 
 /// Meets the keys with every member's index. Returns those that have an entry beside their own row's; `None`: the tree
-/// has changed. `places`: where the batch's homes stand among the members.
-fn meet(batch: &Batch, unique: &[Entry], places: &[u32]) -> Option<Vec<Suspect>> {
+/// has changed. `places`: where the batch's homes stand among the members; `only`: the members that may have any.
+fn meet(batch: &Batch, unique: &[Entry], places: &[u32], only: Option<&[usize]>) -> Option<Vec<Suspect>> {
     let constraint = &batch.constraint;
     let mut met = vec![false; unique.len()];
     let mut where_met: Vec<(u32, u32)> = Vec::new();
     for (place, member) in constraint.members.iter().enumerate() {
+        if only.is_some_and(|only| only.binary_search(&place).is_err()) {
+            continue;
+        }
         visit(constraint, member, |serving| {
             let Some(serving) = serving else {
                 met.fill(true);

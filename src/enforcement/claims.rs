@@ -15,12 +15,13 @@ use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::rc::Rc;
 
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{Datum, Oid};
 
 use super::inventory::extension_owner;
 use super::key_lock::{ConstraintId, mix};
 use super::members::{self, Constraint, Member};
-use crate::error::Result;
+use crate::error::{Result, refusal_with};
 use crate::pg::btree::{IndexFile, Tuple};
 use crate::pg::column::relation_beside;
 use crate::pg::identity::acting_as;
@@ -299,12 +300,21 @@ fn ranges_for(known: &[Range], open: &[u64]) -> Vec<Range> {
     vec![Range::around(0, 64)]
 }
 
-/// Writes claims of the running transaction. The table is held: [`hold`].
+/// Writes claims of the running transaction. The table is held: [`hold`]; but what is known of it may have been forgotten
+/// since, and a claim that is owed is never left out.
 fn insert(constraint: &Constraint, claims: &[(Oid, Range)]) {
-    let (table, _) = PLACE.get();
-    if claims.is_empty() || table == Oid::INVALID {
+    if claims.is_empty() {
         return;
     }
+    hold(constraint);
+    let table = relation_beside(constraint.function, c"global_key_claims").unwrap_or_else(|| {
+        std::panic::panic_any(refusal_with(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+            "relation \"advisor.global_key_claims\" does not exist".to_owned(),
+            Some("It belongs to citus_advisor, whose constraints cannot be checked without it.".to_owned()),
+            Some("DROP EXTENSION citus_advisor CASCADE; CREATE EXTENSION citus_advisor;".to_owned()),
+        ))
+    });
     let id = constraint.id;
     // In the order of sql/global_key_claims.sql.
     let rows = claims.iter().map(|&(member, range)| {
@@ -351,6 +361,45 @@ pub fn candidates(constraint: &Constraint, prefix: u64) -> Option<Vec<usize>> {
         );
     }
     // A range is claimed by each of its first writers, and rolled back claims leave entries.
+    may_hold.sort_unstable();
+    may_hold.dedup();
+    Some(may_hold)
+}
+
+/// Which members may hold any of these prefixes, which are sorted. Comes after [`cover`] and the keys' locks (or the mark).
+/// `None`: all, or too many ranges to ask about.
+pub fn candidates_of(constraint: &Constraint, prefixes: &[u64]) -> Option<Vec<usize>> {
+    let always = visited_always(constraint);
+    if constraint.members.len() - always.len() < LEVELS.len() {
+        return None;
+    }
+    let mut slots: Vec<u64> = Vec::new();
+    for prefix in prefixes {
+        let slot = Range::around(*prefix, LEVELS[0]).slot;
+        if slots.last() != Some(&slot) {
+            // Each range is asked about once on each level; a member that is met costs about as much.
+            if slots.len() * LEVELS.len() > constraint.members.len() {
+                return None;
+            }
+            slots.push(slot);
+        }
+    }
+    let index = index()?;
+    let mut may_hold = always.to_vec();
+    for level in LEVELS {
+        let mut last = None;
+        for slot in &slots {
+            let range = Range::around(slot << LEVELS[0], level);
+            if last != Some(range) {
+                let place = range.place(constraint.id);
+                index.each_equal(
+                    |tuple: &Tuple| tuple.compare_integer(place, Shortcut::Int64),
+                    |tuple| may_hold.extend(constraint.position(tuple.second_oid())),
+                );
+            }
+            last = Some(range);
+        }
+    }
     may_hold.sort_unstable();
     may_hold.dedup();
     Some(may_hold)

@@ -1,6 +1,6 @@
 //! The view of constraints, what is wrong with them, and its repair.
 
-use citus_planner::identifier::quote_literal;
+use citus_planner::identifier::{quote_identifier, quote_literal};
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
@@ -94,6 +94,9 @@ fn problems(constraint: &Constraint, members: &[Member]) -> Vec<String> {
                 "R" => problems.push(format!("trigger on {relation} fires for replicas only")),
                 _ => problems.push(format!("trigger on {relation} is not ENABLE ALWAYS")),
             },
+        }
+        for trigger in &member.strange_triggers {
+            problems.push(format!("trigger {} on {relation} is not the constraint's", quote_identifier(trigger)));
         }
         if member.holds_rows()
             && let Err(reason) = member.serving_index(&constraint.columns)

@@ -1,12 +1,13 @@
 //! The global constraints and their tables, as the catalogs have them.
 
 use citus_planner::identifier::{quote_identifier, quote_identifiers, quote_literal};
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::Oid;
 
 use super::key_lock::ConstraintId;
 use super::members::parse_token;
 use super::serving_index::{self, NoIndex, ServingIndex};
-use crate::error::{Result, internal};
+use crate::error::{Result, internal, refusal_with};
 use crate::pg::encoding::NO_TEXT;
 use crate::pg::key::MOST_COLUMNS;
 use crate::pg::query::{self, Row, Sees};
@@ -57,6 +58,8 @@ pub struct Member {
     pub owner: Oid,
     pub has_children: bool,
     pub trigger: Option<MemberTrigger>,
+    /// Triggers that somebody else has made with the constraint's token.
+    pub strange_triggers: Vec<String>,
     /// Whether this transaction put it, or a table above it, there.
     pub is_new: bool,
     pub bytes: i64,
@@ -331,8 +334,18 @@ pub fn constraints(sees: Sees) -> Result<Vec<Constraint>> {
         .replace("/*database*/", &tables::this_database());
     let rows = identity::acting_as(extension_owner()?, || query::rows(&sql, sees, 0))?;
     let mut constraints: Vec<Constraint> = rows.iter().map(constraint).collect::<Result<_>>()?;
-    constraints
-        .retain(|constraint| (1..=MOST_COLUMNS).contains(&constraint.columns.len()) && constraint.can_be_named());
+    constraints.retain(|constraint| (1..=MOST_COLUMNS).contains(&constraint.columns.len()));
+    // A trigger that somebody made by hand is not in the way of others; a constraint of ours is followed, or the DDL that
+    // makes it impossible is refused.
+    if let Some(lost) = constraints.iter().find(|constraint| constraint.registered && !constraint.can_be_named()) {
+        return Err(refusal_with(
+            PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+            format!("a name of the global unique constraint \"{}\" on {} is not valid UTF-8", lost.name, lost.relation),
+            None,
+            Some("Rename the table, the column or the constraint.".to_owned()),
+        ));
+    }
+    constraints.retain(Constraint::can_be_named);
     Ok(constraints)
 }
 
@@ -380,17 +393,37 @@ pub fn members(root: Oid, token: &str, sees: Sees) -> Result<Vec<Member>> {
         .replace("/*function*/", &check_function())
         .replace("/*shape*/", SHAPE);
     let rows = query::rows(&sql, sees, 0)?;
-    Ok(rows.iter().map(member).collect())
+    let columns = |row: &Row| row.optional(18);
+    // Anybody can make another trigger with the token on a table of his: the constraint's have its columns.
+    let of_root = rows.iter().find(|row| row.oid(0) == root).and_then(columns);
+    let key = of_root.or_else(|| rows.iter().find_map(columns));
+    let mut members: Vec<Member> = Vec::new();
+    for row in &rows {
+        let is_known = members.last().is_some_and(|last| last.oid == row.oid(0));
+        if !is_known {
+            members.push(member(row));
+        }
+        let Some(last) = members.last_mut() else { continue };
+        let trigger = trigger(row);
+        match trigger {
+            Some(trigger) if columns(row) != key || last.trigger.is_some() => last.strange_triggers.push(trigger.name),
+            trigger => last.trigger = last.trigger.take().or(trigger),
+        }
+    }
+    Ok(members)
 }
 
-fn member(row: &Row) -> Member {
-    let trigger = row.optional(9).map(|_| MemberTrigger {
+fn trigger(row: &Row) -> Option<MemberTrigger> {
+    row.optional(9).map(|_| MemberTrigger {
         oid: row.oid(9),
         name: row.text(10),
         enabled: row.text(11),
         constraint_name: row.text(12),
         is_clone: row.flag(13),
-    });
+    })
+}
+
+fn member(row: &Row) -> Member {
     Member {
         oid: row.oid(0),
         schema: row.text(1),
@@ -401,7 +434,8 @@ fn member(row: &Row) -> Member {
         owned: row.flag(6),
         owner: row.oid(7),
         has_children: row.flag(8),
-        trigger,
+        trigger: None,
+        strange_triggers: Vec::new(),
         is_new: row.text(14).split(' ').filter_map(|x| x.parse().ok()).any(|xid| TransactionId(xid).is_current()),
         bytes: row.number(15),
         schema_oid: row.oid(16),

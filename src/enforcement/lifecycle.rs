@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 use super::inventory::{self, Constraint, Member};
 use super::key_lock::{ConstraintId, gate_exclusive};
 use super::membership;
+use super::triggers::END_OF_TRANSACTION;
 use super::{claims, definition, duplicates};
 use crate::error::{Result, refusal};
 use crate::pg::ddl_event::{self, Effect};
@@ -142,12 +143,18 @@ fn concerned(changed: &[Oid], effects: &[Effect]) -> Result<Vec<Constraint>> {
            UNION
            SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.relation
          )
-         SELECT DISTINCT t.tgrelid FROM up JOIN pg_catalog.pg_trigger t ON t.tgrelid = up.relation
-         WHERE t.tgfoid = '{}'::pg_catalog.oid",
+         SELECT up.relation FROM up
+         WHERE EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                       WHERE t.tgrelid = up.relation AND t.tgfoid = '{}'::pg_catalog.oid)
+           -- A root whose trigger was dropped by hand.
+           OR EXISTS (SELECT FROM advisor.global_constraint_registry r
+                      WHERE r.root = '{}/' || up.relation::pg_catalog.text)",
         from.join(","),
-        check_function().to_u32()
+        check_function().to_u32(),
+        tables::this_database()
     );
-    let carriers: Vec<Oid> = query::rows(&sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect();
+    let carriers = as_extension_owner(|| query::rows(&sql, Sees::Latest, 0))?;
+    let carriers: Vec<Oid> = carriers.iter().map(|row| row.oid(0)).collect();
     if carriers.is_empty() {
         return Ok(Vec::new());
     }
@@ -167,7 +174,10 @@ fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Re
     let mut doubtful = false;
     for effect in effects {
         match effect {
-            Effect::Left(parent) => let_go(&constraint, &members, changed, *parent)?,
+            Effect::Left(parent) if members.iter().any(|m| m.oid == *parent) => {
+                let_go(&constraint, &members, changed)?;
+            }
+            Effect::Detached(partition) => let_go(&constraint, &members, &[*partition])?,
             Effect::Enabled(name) | Effect::Disabled(name) => {
                 let touched = members.iter().filter(|m| {
                     let trigger = m.trigger.as_ref();
@@ -188,7 +198,7 @@ fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Re
                     }
                 }
             }
-            Effect::Created | Effect::Joined => {}
+            Effect::Created | Effect::Joined | Effect::Left(_) => {}
         }
     }
     // ALTER TABLE ... RENAME CONSTRAINT takes one table's row of pg_constraint along, and not its trigger.
@@ -231,6 +241,7 @@ fn take_in(constraint: &Constraint, members: Vec<Member>, changed: &[Oid]) -> Re
     let new: Vec<&Member> = members.iter().filter(|m| is_newcomer(m)).collect();
     for member in new.iter().copied() {
         membership::refuse_unfit(member, &constraint.name)?;
+        membership::refuse_strange_trigger(member, &constraint.name)?;
         if member.trigger.is_none() {
             definition::refuse_taken(std::slice::from_ref(member), "", &constraint.name)?;
         }
@@ -265,6 +276,7 @@ fn take_in(constraint: &Constraint, members: Vec<Member>, changed: &[Oid]) -> Re
     let new: Vec<Oid> = new.iter().map(|member| member.oid).collect();
     claims::renew(constraint.id(), &constraint.root_columns(), Some(&new))?;
     let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    transaction::listen(&END_OF_TRANSACTION);
     TAKEN_IN.with_borrow_mut(|(transaction, taken)| {
         if *transaction != transaction::local_id() {
             *transaction = transaction::local_id();
@@ -283,6 +295,11 @@ thread_local! {
     static TAKEN_IN: RefCell<(u64, HashSet<TakenIn>)> = RefCell::default();
 }
 
+/// Something was rolled back, perhaps a taking in.
+pub fn forget_taken_in() {
+    TAKEN_IN.with_borrow_mut(|(_, taken)| taken.clear());
+}
+
 fn taken_in(constraint: &Constraint, member: &Member) -> Option<TakenIn> {
     member.trigger.as_ref().map(|trigger| (constraint.id(), member.oid, trigger.oid))
 }
@@ -297,12 +314,9 @@ fn is_taken_in(constraint: &Constraint, member: &Member) -> bool {
         })
 }
 
-/// A table that no longer inherits from a member loses the trigger, and all below it, unless another way leads up.
-fn let_go(constraint: &Constraint, members: &[Member], changed: &[Oid], parent: Oid) -> Result<()> {
-    if !members.iter().any(|m| m.oid == parent) {
-        return Ok(());
-    }
-    for table in changed {
+/// Tables that no longer inherit from a member lose the trigger, and all below them, unless another way leads up.
+fn let_go(constraint: &Constraint, members: &[Member], left: &[Oid]) -> Result<()> {
+    for table in left {
         // Nobody adds a table below while the triggers go.
         let formers = definition::lock_members(*table, &constraint.token, pg_sys::ShareRowExclusiveLock, |formers| {
             let outside = formers.iter().filter(|f| f.trigger.is_some() && !members.iter().any(|m| m.oid == f.oid));

@@ -312,6 +312,21 @@ pub fn root_of(table: Oid, function: Oid, token: u64) -> Oid {
     roots.into_iter().min_by_key(|root| root.to_u32()).unwrap_or(table)
 }
 
+/// All tables that a table inherits from.
+fn ancestors(table: Oid) -> Vec<Oid> {
+    let mut found = inheritance::parents(table);
+    let mut next = found.clone();
+    while let Some(relation) = next.pop() {
+        for parent in inheritance::parents(relation) {
+            if !found.contains(&parent) {
+                found.push(parent);
+                next.push(parent);
+            }
+        }
+    }
+    found
+}
+
 /// A constraint by its identity. `root_columns`: its columns in the root.
 pub fn of(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constraint> {
     invalidation::listen(changed);
@@ -344,7 +359,7 @@ pub fn of(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constrain
     constraint
 }
 
-/// Reads the tree; also returns the tables of it that hold no rows.
+/// Reads the tree; also returns other tables on which it depends: those of it that hold no rows, and those above.
 fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, Vec<Oid>) {
     let names: Vec<Option<CString>> = root_columns.iter().map(|&number| column::name(id.root, number)).collect();
     let types: Vec<(Oid, Oid)> = root_columns
@@ -389,6 +404,8 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
         }
     }
     members.sort_unstable_by_key(|member| member.table.to_u32());
+    // A trigger that is made further up makes another root.
+    inner.extend(ancestors(id.root));
     let root_columns = root_columns.to_vec();
     (
         Constraint {

@@ -8,13 +8,14 @@ use pgrx::pg_sys::panic::ErrorReport;
 
 use super::members::{self, Binding};
 use super::unique::{Checked, check_row};
-use super::{batch, claims, key_lock};
+use super::{batch, claims, key_lock, lifecycle};
 use crate::pg::column::relation_beside;
 use crate::pg::key::MOST_COLUMNS;
 use crate::pg::row_trigger::{Call, is_portal_running, queue_statement_trigger};
 use crate::pg::transaction::{self, Listener, SubTransaction};
 
-static END_OF_TRANSACTION: Listener = Listener {
+/// What is to be done when transactions and their parts end.
+pub static END_OF_TRANSACTION: Listener = Listener {
     before_commit: batch::flush,
     ended: || {
         next_generation();
@@ -29,6 +30,7 @@ static END_OF_TRANSACTION: Listener = Listener {
         batch::forget_subtransaction(subtransaction);
         key_lock::forget_subtransaction(subtransaction);
         claims::forget_subtransaction(subtransaction);
+        lifecycle::forget_taken_in();
     },
 };
 
@@ -90,8 +92,8 @@ thread_local! {
     static GENERATION: Cell<u64> = const { Cell::new(0) };
     /// The query that has the end of its statement queued, and the generation of that.
     static QUEUED: Cell<(usize, u64)> = const { Cell::new((0, 0)) };
-    /// The transaction and query whose first row was the last to be seen.
-    static FIRST: Cell<(u64, usize)> = const { Cell::new((0, 0)) };
+    /// The transaction, command and query whose first row was the last to be seen.
+    static FIRST: Cell<(u64, u32, usize)> = const { Cell::new((0, 0, 0)) };
 }
 
 fn next_generation() {
@@ -118,7 +120,8 @@ fn occasion(call: &Call) -> Occasion {
     if call.remembered() == NOTHING_CAN_BE_QUEUED {
         return Occasion::AtOnce;
     }
-    let first = (transaction::local_id(), query);
+    // The next statement of a transaction may well find its memory where this one has it: the command tells them apart.
+    let first = (transaction::local_id(), transaction::command(), query);
     if call.remembered() == 0 && FIRST.get() != first {
         FIRST.set(first);
         call.remember(FIRST_WAS_CHECKED);

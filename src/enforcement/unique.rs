@@ -32,6 +32,7 @@ pub fn check_row(binding: &Binding, key: &[Datum]) -> Checked {
         let met = loop {
             if constraint.is_stale() {
                 constraint = constraint.reloaded();
+                claims::hold(&constraint);
             }
             // Claim, then lock (or mark), then look.
             claim(&constraint, table, key);

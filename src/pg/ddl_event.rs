@@ -17,6 +17,8 @@ pub enum Effect {
     Joined,
     /// The event's table no longer inherits from this one.
     Left(Oid),
+    /// This partition was detached; it may keep what PostgreSQL did not make for it.
+    Detached(Oid),
     /// Triggers were enabled; of this name, or all.
     Enabled(Option<String>),
     /// Triggers were disabled, or enabled for replicas only.
@@ -87,6 +89,10 @@ unsafe fn effect(action: &pg_sys::AlterTableCmd) -> Option<Effect> {
         Action::AT_AddInherit | Action::AT_AttachPartition => Effect::Joined,
         // SAFETY: the definition of this action is the parent's name.
         Action::AT_DropInherit => Effect::Left(unsafe { named(action.def.cast()) }),
+        // SAFETY: the definition of this action names the partition.
+        Action::AT_DetachPartition => {
+            Effect::Detached(unsafe { named((*action.def.cast::<pg_sys::PartitionCmd>()).name) })
+        }
         // SAFETY: names of an action are NULL or C strings.
         Action::AT_EnableTrig | Action::AT_EnableAlwaysTrig => Effect::Enabled(Some(unsafe { text(action.name) })),
         Action::AT_EnableTrigAll | Action::AT_EnableTrigUser => Effect::Enabled(None),
