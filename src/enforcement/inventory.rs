@@ -293,7 +293,7 @@ pub fn forget_leftovers() -> Result<()> {
 }
 
 /// A table of this database, in a form that a dump takes nowhere else.
-fn home(root: Oid) -> String {
+pub fn home(root: Oid) -> String {
     format!("{}/{}", tables::this_database(), root.to_u32())
 }
 
