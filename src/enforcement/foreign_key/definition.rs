@@ -12,7 +12,8 @@ use super::super::inventory::{self, Member};
 use super::super::lifecycle::{as_extension_owner, own_work};
 use super::super::membership::require_owned;
 use super::super::serving_index;
-use super::inventory::{ForeignKey, KeyTrigger, Role, Side, foreign_keys, tables_of};
+use super::inventory::{ForeignKey, Role, Side, foreign_keys, tables_of};
+use super::lifecycle::drop_trigger;
 use super::orphans::{self, Scope};
 use super::terms::{Action, Match, Terms};
 use crate::error::{Result, notice, null_not_allowed, refusal, refusal_with};
@@ -425,14 +426,16 @@ fn refuse_without_unique(key: &ForeignKey, there: &Member, referenced: &[Member]
 /// Only a unique index with the key's columns makes a change of the key wait for those who reference it.
 fn refuse_without_index(key: &ForeignKey, referenced: &[Member]) -> Result<()> {
     let missing: Vec<&Member> = referenced.iter().filter(|m| m.holds_rows() && !has_unique_key(key, m)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
+    if missing.is_empty() { Ok(()) } else { Err(missing_unique_index(key, &missing)) }
+}
+
+/// 55000 with the indexes to make.
+pub fn missing_unique_index(key: &ForeignKey, missing: &[&Member]) -> pgrx::pg_sys::panic::ErrorReport {
     let list = key.referenced.column_list();
     let names: Vec<&str> = missing.iter().map(|m| m.relation.as_str()).collect();
     let hint: Vec<String> =
         missing.iter().map(|m| format!("CREATE UNIQUE INDEX CONCURRENTLY ON {} ({list});", m.relation)).collect();
-    Err(refusal_with(
+    refusal_with(
         PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         format!("no unique index contains the referenced key on {} tables", missing.len()),
         Some(format!(
@@ -440,7 +443,7 @@ fn refuse_without_index(key: &ForeignKey, referenced: &[Member]) -> Result<()> {
             names.join(", ")
         )),
         Some(hint.join("\n")),
-    ))
+    )
 }
 
 pub fn has_unique_key(key: &ForeignKey, member: &Member) -> bool {
@@ -450,7 +453,7 @@ pub fn has_unique_key(key: &ForeignKey, member: &Member) -> bool {
 
 /// Triggers on both sides, and a look at the rows.
 fn install(key: &mut ForeignKey, members: &[Member], referenced: &[Member], not_valid: bool) -> Result<()> {
-    as_extension_owner(|| make_triggers(key, members, referenced))?;
+    as_extension_owner(|| make_triggers(key, members, referenced, None))?;
     let triggers = key.triggers(Sees::Latest)?;
     key.trigger = triggers.iter().find(|t| t.table == key.referencing.root && t.role == Role::Check).map(|t| t.oid);
     if !not_valid {
@@ -462,11 +465,17 @@ fn install(key: &mut ForeignKey, members: &[Member], referenced: &[Member], not_
     Ok(())
 }
 
-/// Makes every trigger that is missing. Returns on which tables.
-pub fn make_triggers(key: &ForeignKey, members: &[Member], referenced: &[Member]) -> Result<Vec<String>> {
+/// Makes every trigger that is missing, on all tables or `only` on some. Returns on which tables.
+pub fn make_triggers(
+    key: &ForeignKey,
+    members: &[Member],
+    referenced: &[Member],
+    only: Option<&[Oid]>,
+) -> Result<Vec<String>> {
     let mut made = Vec::new();
     let mut ensure = |role: Role, deferrable: bool, name: &str, side: &[Member], root: Oid| -> Result<()> {
-        let mut in_order: Vec<&Member> = side.iter().collect();
+        let mut in_order: Vec<&Member> =
+            side.iter().filter(|m| only.is_none_or(|only| only.contains(&m.oid))).collect();
         // Row triggers of a partitioned table are given to its partitions by PostgreSQL: from the top down.
         in_order.sort_by_key(|m| (m.oid != root, m.kind != "p", m.oid.to_u32()));
         for member in in_order {
@@ -634,11 +643,7 @@ pub fn drop(key: &ForeignKey) -> Result<()> {
 pub fn end(key: &ForeignKey) -> Result<()> {
     as_extension_owner(|| {
         for trigger in key.triggers(Sees::Latest)?.iter().filter(|t| !t.is_clone) {
-            query::define(&format!(
-                "DROP TRIGGER {} ON {}",
-                quote_identifier(&trigger.name),
-                crate::pg::encoding::from_server(column::qualified_name(trigger.table).to_bytes())
-            ))?;
+            drop_trigger(trigger)?;
         }
         Ok(())
     })?;
@@ -734,9 +739,4 @@ pub fn refuse_or_drop_dependent(unique: &inventory::Constraint, cascade: bool) -
         tables::forget_cached(key.referenced.root);
     }
     Ok(())
-}
-
-/// The triggers of a table among all.
-pub fn of_table(triggers: &[KeyTrigger], table: Oid, role: Role) -> Option<&KeyTrigger> {
-    triggers.iter().find(|t| t.table == table && t.role == role)
 }

@@ -245,6 +245,11 @@ impl ForeignKey {
         self.registered && self.registered_as == self.current()
     }
 
+    /// What the registry calls it.
+    pub fn registered_name(&self) -> String {
+        self.registered_as.name.clone()
+    }
+
     pub fn is_renamed(&self) -> bool {
         self.registered && self.registered_as.name != self.name
     }
@@ -356,8 +361,12 @@ impl ForeignKey {
 
     /// All its triggers, on either side.
     pub fn triggers(&self, sees: Sees) -> Result<Vec<KeyTrigger>> {
+        Self::triggers_of_token(&self.token, sees)
+    }
+
+    pub fn triggers_of_token(token: &str, sees: Sees) -> Result<Vec<KeyTrigger>> {
         // Arguments of triggers are anybody's.
-        if parse_token(self.token.as_bytes()).is_none() {
+        if parse_token(token.as_bytes()).is_none() {
             return Ok(Vec::new());
         }
         let sql = format!(
@@ -372,7 +381,7 @@ impl ForeignKey {
             referencing_function().to_u32(),
             referenced_function().to_u32(),
             truncation_function().to_u32(),
-            self.token
+            token
         );
         let role = |row: &Row| {
             Some(match (row.oid(3), row.number::<i16>(4)) {

@@ -7,6 +7,8 @@
 //! | What becomes of referencing rows when theirs goes? | `action` |
 //! | What do the errors say? | `violation` |
 //! | What does `add_global_foreign_key` refuse, and what does it do? | `definition` |
+//! | What happens at ATTACH, INHERIT, DETACH, DROP, RENAME? | `lifecycle` |
+//! | What is wrong with a foreign key, and who mends it? | `health` |
 //! | Which rows are in the way? | `orphans` |
 //! | Where are foreign keys read from the catalogs? | `inventory` |
 
@@ -14,7 +16,9 @@ mod action;
 mod binding;
 mod check;
 pub mod definition;
+pub mod health;
 pub mod inventory;
+pub mod lifecycle;
 pub mod orphans;
 mod presence;
 mod terms;
