@@ -44,6 +44,8 @@ pub struct Member {
     pub claimed: Claimed,
     columns: Vec<i16>,
     serving: RefCell<Option<Rc<Serving>>>,
+    /// Whether unique indexes name all columns of the key.
+    unique_key: Cell<bool>,
     fresh: Cell<bool>,
 }
 
@@ -94,12 +96,19 @@ impl Member {
             // Before reading: what changes meanwhile makes it stale again.
             self.fresh.set(true);
             let serving = Serving::find(self.table, &self.columns, key).map(Rc::new);
+            self.unique_key.set(serving_index::unique_indexes_name(self.table, &self.columns));
             if let Some(serving) = &serving {
                 watch_index(serving.index, self.table);
             }
             *self.serving.borrow_mut() = serving;
         }
         self.serving.borrow().clone()
+    }
+
+    /// Whether PostgreSQL takes an UPDATE of the key for one, and so lets it wait for who has locked the key: every column
+    /// is in a unique index. Known with [`Self::serving`].
+    pub fn has_unique_key(&self) -> bool {
+        self.unique_key.get()
     }
 
     /// Whether [`Self::serving`] still has the right answer.
@@ -157,6 +166,8 @@ thread_local! {
     // Never dropped: at the exit of a backend there is nothing left to give memory back to.
     static KNOWN: ManuallyDrop<RefCell<Known>> = ManuallyDrop::default();
     static WATCHED: ManuallyDrop<RefCell<Watched>> = ManuallyDrop::default();
+    /// Counts changes of any relation.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
     /// What has changed since a tree began to be read.
     static CHANGED: RefCell<Changed> = const { RefCell::new(Changed::All) };
 }
@@ -188,6 +199,7 @@ fn changed_meanwhile(constraint: &Constraint, inner: &[Oid]) -> bool {
 
 /// Called by PostgreSQL for every relation that has changed, at any moment: only flags are set.
 fn changed(relation: Option<Oid>) {
+    CHANGES.set(CHANGES.get() + 1);
     CHANGED.with(|changed| {
         let Ok(mut changed) = changed.try_borrow_mut() else { return };
         match (&mut *changed, relation) {
@@ -224,6 +236,11 @@ fn changed(relation: Option<Oid>) {
             }
         }
     });
+}
+
+/// How often relations have changed so far.
+pub fn changes() -> u64 {
+    CHANGES.get()
 }
 
 fn stale_all() {
@@ -331,7 +348,7 @@ fn ancestors(table: Oid) -> Vec<Oid> {
 pub fn of(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constraint> {
     invalidation::listen(changed);
     // Anybody can make a second trigger with the token of a tree of his, on other columns: another key.
-    let is_it = |known: &Constraint| known.id == id && known.root_columns == root_columns;
+    let is_it = |known: &Constraint| known.id == id && known.function == function && known.root_columns == root_columns;
     let known = KNOWN.with(|known| known.borrow().constraints.iter().find(|known| is_it(known)).cloned());
     if let Some(constraint) = known
         && !constraint.is_stale()
@@ -391,6 +408,7 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
                     claimed: Claimed::default(),
                     columns,
                     serving: RefCell::new(None),
+                    unique_key: Cell::new(false),
                     fresh: Cell::new(false),
                 });
             }
