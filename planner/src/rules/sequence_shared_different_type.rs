@@ -57,6 +57,10 @@ fn drawing<'a>(layout: &Layout<'a>, table: TableId) -> impl Iterator<Item = (usi
 /// The first column that shares its sequence with one of another type: of the same table or one that Citus knows.
 fn clash<'a>(layout: &Layout<'a>, table: TableId, known: &[TableId]) -> Option<(&'a Column, &'a Column, String)> {
     drawing(layout, table).find_map(|(_, column, sequence)| {
+        let all_alike = |&(t, c): &(TableId, usize)| layout.graph.column(t, c).data_type == column.data_type;
+        if layout.graph.drawing_from(sequence).iter().all(all_alike) {
+            return None;
+        }
         let others = known.iter().chain(std::iter::once(&table)).flat_map(|&t| drawing(layout, t).map(move |d| (t, d)));
         others.into_iter().find_map(|(t, (position, other, theirs))| {
             (theirs == sequence && other.data_type != column.data_type).then(|| {
