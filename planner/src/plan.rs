@@ -8,6 +8,7 @@ use crate::graph::{ColumnId, Edge, EdgeId, Graph, TableId};
 use crate::layout::{Layout, Placement};
 use crate::rules::{self, Effect, Finding, ForeignKeyCase, KeyCase, ObjectType, Rule};
 use crate::schema::{ConstraintKind, Index, ReferentialAction, RelationName};
+use crate::search::cost::{Cost, Price};
 
 /// A plan for a whole database.
 pub struct Plan<'a> {
@@ -33,7 +34,15 @@ pub struct Plan<'a> {
 pub struct SearchOutcome {
     /// Whether every legal layout was tried or excluded by a bound.
     pub proven: bool,
-    /// Layouts looked at.
+    /// No layout costs less than this.
+    pub bound: Cost,
+    /// What the layout costs, charge by charge.
+    pub price: Price,
+    /// What it would cost to leave everything local.
+    pub baseline: Cost,
+    /// What the loss of one foreign key of a small table costs.
+    pub foreign_key_worth: Cost,
+    /// Layouts that there are.
     pub layouts: u64,
     /// Steps taken.
     pub steps: u64,

@@ -3,7 +3,7 @@
 use super::support::{ident, set_type};
 use super::{Check, Objection, ObjectType, Refusal};
 use super::rule::declare_rule;
-use crate::graph::TableId;
+use crate::graph::{Graph, TableId};
 use crate::layout::Layout;
 use crate::schema::{Column, RelationName};
 
@@ -73,6 +73,18 @@ fn clash<'a>(layout: &Layout<'a>, table: TableId, known: &[TableId]) -> Option<(
             })
         })
     })
+}
+
+/// Tables that draw from a sequence of this table for a column of another type.
+pub(super) fn sharing(graph: &Graph<'_>, table: TableId) -> Vec<TableId> {
+    let mut found = Vec::new();
+    for column in &graph.table(table).columns {
+        for sequence in &column.sequences {
+            let users = graph.drawing_from(sequence).iter().filter(|&&(t, c)| t != table && graph.column(t, c).data_type != column.data_type);
+            found.extend(users.map(|&(t, _)| t));
+        }
+    }
+    found
 }
 
 fn refuses(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> Option<Refusal> {

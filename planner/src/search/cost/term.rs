@@ -31,6 +31,8 @@ pub enum Term {
     FewValues,
     /// A distribution column with one value very common.
     CommonValue,
+    /// A distribution column whose values were written one after the other.
+    InOrder,
     /// A distribution column that only its name relates to others.
     Inferred,
     /// A distribution column that no other table shares, where sizes are guessed.
@@ -53,7 +55,7 @@ pub enum Term {
 
 impl Term {
     /// All, in the order of the report.
-    pub const ALL: [Term; 24] = [
+    pub const ALL: [Term; 25] = [
         Term::Refused,
         Term::Shortfall,
         Term::LocalLoad,
@@ -71,6 +73,7 @@ impl Term {
         Term::RelationApart,
         Term::CommonValue,
         Term::FewValues,
+        Term::InOrder,
         Term::PoorType,
         Term::NullableColumn,
         Term::Alone,
@@ -98,6 +101,7 @@ impl Term {
             Term::PoorType => "types that spread badly",
             Term::FewValues => "few distinct values",
             Term::CommonValue => "common values",
+            Term::InOrder => "values written in order",
             Term::Inferred => "columns related by name only",
             Term::Alone => "columns that no table shares",
             Term::Name => "names",
