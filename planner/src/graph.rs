@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::citus_version::CitusVersion;
-use crate::schema::{Column, DataType, ForeignKey, RelationName, Schema, Table, TableKind, TypeKind};
+use crate::schema::{Column, DataType, ForeignKey, RelationName, Schema, Sequence, Table, TableKind, TypeKind};
 
 /// Position of a table in [`Schema::tables`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +43,7 @@ pub struct Graph<'a> {
     inheritance_children: Vec<Vec<TableId>>,
     roots: Vec<TableId>,
     drawing: HashMap<&'a RelationName, Vec<(TableId, ColumnId)>>,
+    sequences: HashMap<&'a RelationName, &'a Sequence>,
 }
 
 impl<'a> Graph<'a> {
@@ -109,6 +110,7 @@ impl<'a> Graph<'a> {
             inheritance_children,
             roots,
             drawing,
+            sequences: schema.sequences.iter().map(|s| (&s.name, s)).collect(),
         }
     }
 
@@ -159,6 +161,10 @@ impl<'a> Graph<'a> {
     /// The partitioned table at the top; the table itself where it is no partition.
     pub fn root(&self, table: TableId) -> TableId {
         self.roots[table.0]
+    }
+
+    pub fn sequence(&self, name: &RelationName) -> Option<&'a Sequence> {
+        self.sequences.get(name).copied()
     }
 
     /// Columns whose default draws from a sequence, in the order of tables and columns.

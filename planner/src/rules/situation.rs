@@ -438,7 +438,7 @@ fn tables_with_an_odd_sequence(layout: &Layout<'_>, tables: &[TableId]) -> BTree
     }
     let mut odd = BTreeSet::new();
     for (name, uses) in uses {
-        let own = graph.schema.sequences.iter().find(|s| s.name == *name).map_or("", |s| match s.data_type.as_str() {
+        let own = graph.sequence(name).map_or("", |s| match s.data_type.as_str() {
             "smallint" => "pg_catalog.int2",
             "integer" => "pg_catalog.int4",
             _ => "pg_catalog.int8",

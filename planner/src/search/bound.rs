@@ -40,28 +40,30 @@ const PASSES: usize = 40;
 /// Passes without a better bound after which it is taken for the best.
 const PATIENCE: usize = 6;
 
-/// The best bound of a few multipliers. `improve` is told choices that the shifted costs suggest, and says what the best one
-/// known costs: there is no use in a bound beyond it.
-pub fn tighten(
-    problem: &Problem,
-    improve: &mut dyn FnMut(Vec<usize>, &mut dyn FnMut()) -> Cost,
-    tick: &mut dyn FnMut(),
-) -> Shifted {
+/// Told choices that the shifted costs suggest, says what the best one known costs: there is no use in a bound beyond it.
+pub type Improve<'i> = dyn FnMut(Vec<usize>, &mut dyn FnMut()) -> Cost + 'i;
+
+/// The best bound of a few multipliers.
+pub fn tighten(problem: &Problem, improve: &mut Improve<'_>, tick: &mut dyn FnMut()) -> Shifted {
     let slope = problem.shortfall.slope;
-    let mut multipliers = vec![0, slope, slope / 16, slope / 4];
-    multipliers.dedup();
     let mut best: Option<Shifted> = None;
-    for multiplier in multipliers {
+    for multiplier in [0, slope / 16, slope / 4, slope] {
         let mut shifted = with_multiplier(problem, multiplier);
-        let known = shifted.shift(problem, improve, tick);
+        let (known, spread) = shifted.shift(problem, improve, tick);
         if best.as_ref().is_none_or(|b| shifted.bound > b.bound) {
             best = Some(shifted);
         }
-        if best.as_ref().is_some_and(|b| b.bound >= known) {
+        // Where enough is spread at this price, a higher one makes the bound no better.
+        if spread >= problem.shortfall.target || best.as_ref().is_some_and(|b| b.bound >= known) {
             break;
         }
     }
     best.expect("there is a multiplier")
+}
+
+/// Whether a bound shows that every choice costs more than this.
+pub fn exceeds(problem: &Problem, cost: Cost, tick: &mut dyn FnMut()) -> bool {
+    tighten(problem, &mut |_, _| cost + 1, tick).bound > cost
 }
 
 /// The problem with groups as variables and the shortfall priced by a multiplier, nothing shifted yet.
@@ -103,13 +105,13 @@ fn with_multiplier(problem: &Problem, multiplier: Cost) -> Shifted {
 }
 
 impl Shifted {
-    /// Shifts until the bound is as good as it gets, or reaches what is known; returns that.
-    fn shift(
-        &mut self,
-        problem: &Problem,
-        improve: &mut dyn FnMut(Vec<usize>, &mut dyn FnMut()) -> Cost,
-        tick: &mut dyn FnMut(),
-    ) -> Cost {
+    /// Shifts until the bound is as good as it gets, or reaches what is known. Returns that, and the load that the last choice
+    /// spreads which the costs suggest.
+    fn shift(&mut self, problem: &Problem, improve: &mut Improve<'_>, tick: &mut dyn FnMut()) -> (Cost, Cost) {
+        let spread = |choice: &[usize]| {
+            let all = choice.iter().enumerate().filter(|&(v, &value)| problem.values[v][value].group.is_some());
+            all.map(|(v, _)| problem.loads[v]).sum::<Cost>()
+        };
         // Groups first: they are what the rest depends on.
         let own = problem.values.len();
         let order: Vec<usize> = (own..self.values.len()).chain(0..own).collect();
@@ -124,7 +126,9 @@ impl Shifted {
             incident[pair.b].push((i, false, !forward));
         }
         self.bound = self.sum_of_least(problem);
-        let mut known = improve(self.decode(&order, &incident, own), tick);
+        let first = self.decode(&order, &incident, own);
+        let mut spreads = spread(&first);
+        let mut known = improve(first, tick);
         let mut best = (self.bound, self.values.clone(), self.pairs.clone());
         let mut stale = 0;
         for pass in 0..PASSES {
@@ -148,12 +152,14 @@ impl Shifted {
                 stale += 1;
             }
             if pass.is_power_of_two() || pass == 0 {
-                known = improve(self.decode(&order, &incident, own), tick);
+                let choice = self.decode(&order, &incident, own);
+                spreads = spread(&choice);
+                known = improve(choice, tick);
             }
         }
         (self.bound, self.values, self.pairs) = best;
         self.normalise();
-        known
+        (known, spreads)
     }
 
     /// Takes from its pairs what they cost whatever the other side is, and gives the pairs ahead their part of the sum.

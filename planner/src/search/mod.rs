@@ -140,6 +140,9 @@ impl<'s, 'a> Search<'s, 'a> {
         let named = self.priced.cost_of_names(&solution.choice);
         let (rest, kept) = self.priced.restricted(|v, value| values[v][value].group != Some(group))?;
         let rest = rest.without_names();
+        if bound::exceeds(&rest.problem, solution.cost - named, tick) {
+            return None;
+        }
         let rival = rest.solve(tick);
         if rival.cost > solution.cost - named {
             return None;

@@ -40,45 +40,54 @@ impl Price {
         let of = |term| self.charges.iter().filter(|c| c.term == term).map(|c| c.cost).sum();
         Term::ALL.into_iter().map(|term| (term, of(term))).filter(|&(_, cost)| cost != 0).collect()
     }
-
-    fn charge(&mut self, subject: Subject) -> impl FnMut(Term, Cost) {
-        move |term, cost| {
-            if cost != 0 {
-                self.charges.push(Charge { term, subject, cost });
-            }
-        }
-    }
 }
 
 impl CostModel<'_, '_> {
-    /// Every charge of a layout: table by table, foreign key by foreign key, relation by relation, group by group. What
-    /// Citus would refuse is priced as if it did not.
+    /// Every charge of a layout. What Citus would refuse is priced as if it did not.
     pub fn price(&self, layout: &Layout<'_>) -> Price {
-        let graph = self.graph;
         let mut price = Price::default();
+        self.charge(layout, &mut |term, subject, cost| {
+            if cost != 0 {
+                price.charges.push(Charge { term, subject, cost });
+            }
+        });
+        price
+    }
+
+    /// The sum of the charges of a layout.
+    pub fn cost(&self, layout: &Layout<'_>) -> Cost {
+        let mut sum = 0;
+        self.charge(layout, &mut |_, _, cost| sum += cost);
+        sum
+    }
+
+    /// Table by table, foreign key by foreign key, relation by relation, group by group.
+    fn charge(&self, layout: &Layout<'_>, charge: &mut dyn FnMut(Term, Subject, Cost)) {
+        let graph = self.graph;
         let mut distributed = 0;
         let mut groups = vec![false; layout.groups.len()];
         for table in graph.planned_tables() {
-            self.placement(layout, table, &mut price.charge(Subject::Table(table)));
+            self.placement(layout, table, &mut |term, cost| charge(term, Subject::Table(table), cost));
             if let Some(group) = layout.placement(table).group() {
                 distributed += self.load(table);
                 groups[group] = true;
             }
         }
         for (id, edge) in graph.edges.iter().enumerate() {
-            self.foreign_key(layout, edge, &mut price.charge(Subject::ForeignKey(id)));
+            self.foreign_key(layout, edge, &mut |term, cost| charge(term, Subject::ForeignKey(id), cost));
         }
         for relation in self.inferred_relations() {
             let ((table, _), (entity, _)): InferredRelation = relation;
-            self.inferred_relation(layout, relation, &mut price.charge(Subject::Relation(table, entity)));
+            let subject = Subject::Relation(table, entity);
+            self.inferred_relation(layout, relation, &mut |term, cost| charge(term, subject, cost));
         }
         for join in &self.joins {
-            self.join(layout, join, &mut price.charge(Subject::Relation(join.left, join.right)));
+            let subject = Subject::Relation(join.left, join.right);
+            self.join(layout, join, &mut |term, cost| charge(term, subject, cost));
         }
         for group in (0..groups.len()).filter(|&g| groups[g]) {
-            price.charge(Subject::Group(group))(Term::Group, self.group());
+            charge(Term::Group, Subject::Group(group), self.group());
         }
-        price.charge(Subject::Layout)(Term::Shortfall, self.shortfall(distributed));
-        price
+        charge(Term::Shortfall, Subject::Layout, self.shortfall(distributed));
     }
 }
