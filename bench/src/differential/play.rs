@@ -1,0 +1,284 @@
+//! A schedule, played on one side: what each statement came to, and when.
+
+use std::time::Duration;
+
+use citus_advisor_bench::Outcome;
+use citus_advisor_bench::server::Server;
+use citus_advisor_bench::sessions::{Answer, Refusal, Session, Watch};
+
+use crate::case::{Case, Side};
+use crate::schedule::{Op, Schedule};
+
+/// Milliseconds. Who has waited so long without a deadlock never looks again: the last to wait is the victim.
+const DEADLOCK_TIMEOUT: u64 = 5;
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Position in the schedule.
+    pub step: usize,
+    /// It had to wait for the other session.
+    pub blocked: bool,
+    /// How many steps had begun when it ended.
+    pub ended_after: usize,
+    pub answer: Answer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// In the order in which they began.
+    pub events: Vec<Event>,
+    pub contents: Vec<Answer>,
+    pub orphans: String,
+}
+
+/// A database with two sessions and one who looks on.
+pub struct Stage {
+    pub side: Side,
+    database: String,
+    /// The foreign key is the one that everybody writes.
+    classic: bool,
+    sessions: [Session; 2],
+    watch: Watch,
+    control: Session,
+}
+
+impl Stage {
+    pub fn open(server: &Server, database: &str, side: Side) -> Outcome<Stage> {
+        let setup = format!(
+            "SET client_min_messages = error; SET search_path = differential; SET deadlock_timeout = '{DEADLOCK_TIMEOUT}ms'; \
+             SET statement_timeout = '40s'"
+        );
+        let open = || Session::open(server, database, &setup);
+        Ok(Stage {
+            side,
+            database: database.to_string(),
+            classic: false,
+            sessions: [open()?, open()?],
+            watch: Watch::open(server, database)?,
+            control: open()?,
+        })
+    }
+
+    pub fn with_classic(self, classic: bool) -> Stage {
+        Stage { classic, ..self }
+    }
+
+    fn must(&self, statement: &str) -> Outcome<()> {
+        match self.control.run(statement)? {
+            Answer::Done { .. } => Ok(()),
+            Answer::Refused(refusal) => {
+                Err(format!("{} {} {}\n  at {statement}", refusal.state, refusal.message, refusal.detail).into())
+            }
+        }
+    }
+
+    /// The case's tables, in place of those of the case before. `Some` is the refusal of the foreign key itself.
+    pub fn build(&self, case: &Case, as_side: Side) -> Outcome<Option<Refusal>> {
+        self.must("DROP SCHEMA IF EXISTS differential CASCADE")?;
+        self.must("CREATE SCHEMA differential")?;
+        for statement in case.tables(as_side) {
+            self.must(&statement)?;
+        }
+        let mut foreign_key = case.foreign_key(as_side);
+        if self.classic {
+            foreign_key = foreign_key.replace("advisor.", "classic.");
+        }
+        match self.control.run(&foreign_key)? {
+            Answer::Done { .. } => Ok(None),
+            Answer::Refused(refusal) => Ok(Some(refusal)),
+        }
+    }
+
+    pub fn play(&mut self, case: &Case, schedule: &Schedule) -> Outcome<Trace> {
+        self.empty(case)?;
+        for op in &schedule.rows {
+            self.must(&op.sql(case, self.side, 0))?;
+        }
+        let mut events: Vec<Event> = Vec::new();
+        // The event of the statement that a session is at.
+        let mut at: [Option<usize>; 2] = [None, None];
+        let mut left: Vec<usize> = (0..schedule.steps.len()).collect();
+        while !left.is_empty() || at.iter().any(Option::is_some) {
+            // The next step of a session that does not wait.
+            match left.iter().position(|step| at[schedule.steps[*step].0].is_none()) {
+                Some(place) => {
+                    let step = left.remove(place);
+                    let (session, op) = &schedule.steps[step];
+                    // Names of prepared transactions are those of the whole server.
+                    let sql = op
+                        .sql(case, self.side, *session)
+                        .replace("'prepared_", &format!("'prepared_{}_", self.database));
+                    self.sessions[*session].begin(&sql)?;
+                    at[*session] = Some(events.len());
+                    let nothing_yet = Answer::Done { rows: Vec::new(), count: 0 };
+                    events.push(Event { step, blocked: false, ended_after: 0, answer: nothing_yet });
+                }
+                // A deadlock, which PostgreSQL will end.
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+            self.settle(&mut at, &mut events)?;
+        }
+        // One made small may have lost its end.
+        for session in &self.sessions {
+            session.run("ROLLBACK")?;
+        }
+        let contents = case.contents().iter().map(|query| self.control.run(query)).collect::<Outcome<Vec<_>>>()?;
+        let orphans = match self.control.run(&case.orphans())? {
+            Answer::Done { rows, .. } => rows.join(""),
+            Answer::Refused(refusal) => refusal.message,
+        };
+        Ok(Trace { events, contents, orphans })
+    }
+
+    /// Until each session has answered or waits.
+    fn settle(&mut self, at: &mut [Option<usize>; 2], events: &mut [Event]) -> Outcome<()> {
+        let begun = events.len();
+        loop {
+            let mut changed = false;
+            for (session, at) in self.sessions.iter().zip(at.iter_mut()) {
+                let Some(event) = *at else { continue };
+                match self.watch.settle(session)? {
+                    Some(answer) => {
+                        events[event].answer = answer;
+                        events[event].ended_after = begun;
+                        *at = None;
+                        // The other one may have been let go by that.
+                        changed = true;
+                    }
+                    None if !events[event].blocked => {
+                        events[event].blocked = true;
+                        // Its look for a deadlock has passed, or has ended one, before anything else happens.
+                        std::thread::sleep(Duration::from_millis(DEADLOCK_TIMEOUT + 7));
+                        changed = true;
+                    }
+                    None => {}
+                }
+            }
+            if !changed {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tables without rows, sessions without transactions.
+    fn empty(&self, case: &Case) -> Outcome<()> {
+        for session in &self.sessions {
+            session.run("ROLLBACK")?;
+        }
+        if let Answer::Done { rows, .. } =
+            self.control.run("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()")?
+        {
+            for gid in rows {
+                self.must(&format!("ROLLBACK PREPARED '{gid}'"))?;
+            }
+        }
+        let tables = if case.itself() { "pk" } else { "pk, fk" };
+        self.must("SET session_replication_role = replica")?;
+        self.must(&format!("TRUNCATE {tables}"))?;
+        self.must("SET session_replication_role = origin")
+    }
+}
+
+/// Why two sides may differ, and do in this schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Documented {
+    Serializable,
+    Moved,
+    ChangedAndMoved,
+}
+
+impl Documented {
+    pub fn reason(self) -> &'static str {
+        match self {
+            Documented::Serializable => {
+                "40001 of SERIALIZABLE at another place: predicate locks depend on the plans of native checks"
+            }
+            Documented::Moved => {
+                "40001 of PostgreSQL itself, for a statement that meets a row moved to another partition"
+            }
+            Documented::ChangedAndMoved => "0A000: key changed and row moved in one UPDATE",
+        }
+    }
+}
+
+pub enum Verdict {
+    Equal,
+    Documented(Documented),
+    /// The first step that differs; none where only the rows in the end do.
+    Differs(Option<usize>),
+}
+
+pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
+    for (mine, theirs) in ours.events.iter().zip(&twin.events) {
+        let op = &schedule.steps[mine.step].1;
+        let same_answer = canonical(&mine.answer, op) == canonical(&theirs.answer, op);
+        if same_answer
+            && (mine.step, mine.blocked, mine.ended_after) == (theirs.step, theirs.blocked, theirs.ended_after)
+        {
+            continue;
+        }
+        if let Some(documented) = documented(op, &mine.answer, &theirs.answer) {
+            return Verdict::Documented(documented);
+        }
+        return Verdict::Differs(Some(mine.step));
+    }
+    if ours.contents != twin.contents || ours.orphans != twin.orphans {
+        return Verdict::Differs(None);
+    }
+    Verdict::Equal
+}
+
+fn documented(op: &Op, mine: &Answer, theirs: &Answer) -> Option<Documented> {
+    let says = |answer: &Answer, state: &str, text: &str| matches!(answer, Answer::Refused(refusal) if refusal.state == state && refusal.message.contains(text));
+    let rw = "read/write dependencies";
+    if says(mine, "40001", rw) || says(theirs, "40001", rw) {
+        return Some(Documented::Serializable);
+    }
+    if op.may_meet_moved_rows() && says(mine, "40001", "moved to another partition") {
+        return Some(Documented::Moved);
+    }
+    None
+}
+
+/// Names of members become the name of the whole.
+pub fn canonical(answer: &Answer, op: &Op) -> Answer {
+    let Answer::Refused(refusal) = answer else { return answer.clone() };
+    let mut refusal = refusal.clone();
+    for text in [&mut refusal.message, &mut refusal.detail, &mut refusal.hint] {
+        *text = text
+            .split('"')
+            .enumerate()
+            .map(|(place, piece)| if place % 2 == 1 { whole(piece) } else { piece.to_string() })
+            .collect::<Vec<_>>()
+            .join("\"");
+    }
+    refusal.table = whole(&refusal.table);
+    refusal.constraint = whole(&refusal.constraint);
+    if refusal.state == "40P01" {
+        // Processes and transactions have numbers.
+        refusal.detail.clear();
+    }
+    if op.has_several_rows() {
+        refusal.detail = refusal.detail.split(")=(").next().unwrap_or_default().to_string();
+    }
+    Answer::Refused(refusal)
+}
+
+fn whole(name: &str) -> String {
+    let stem = |prefix: &str| {
+        name.strip_prefix(prefix).filter(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '_')).map(|_| ())
+    };
+    if name.starts_with("pk") && (name.ends_with("_key") || name.ends_with("_idx")) {
+        return "pk_key".into();
+    }
+    if name.starts_with("prepared_") {
+        return "prepared".into();
+    }
+    for (prefix, name) in [("pk_", "pk"), ("fk_ref", "fk_ref"), ("fk_", "fk")] {
+        if stem(prefix).is_some() {
+            return name.into();
+        }
+    }
+    name.to_string()
+}
