@@ -274,13 +274,13 @@ pub fn forget_leftovers() -> Result<()> {
          FROM advisor.global_constraint_registry r
            CROSS JOIN LATERAL (SELECT CASE WHEN pg_catalog.starts_with(r.root, '{}/')
              THEN pg_catalog.split_part(r.root, '/', 3)::pg_catalog.oid END AS oid) AS root
-         WHERE EXISTS (SELECT FROM pg_catalog.pg_attribute a
+         WHERE r.kind = 'unique' AND (EXISTS (SELECT FROM pg_catalog.pg_attribute a
                        WHERE a.attrelid = root.oid AND a.attnum = ANY (r.root_columns) AND a.attisdropped)
            OR root.oid IS NOT NULL AND pg_catalog.to_regclass(r.relation) IS NULL
              AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = root.oid)
              AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
                              WHERE t.tgfoid = '{}'::pg_catalog.oid
-                               AND pg_catalog.encode(t.tgargs, 'escape') = r.token || '\\000')",
+                               AND pg_catalog.encode(t.tgargs, 'escape') = r.token || '\\000'))",
         tables::this_database(),
         check_function()
     );
@@ -293,7 +293,7 @@ pub fn forget_leftovers() -> Result<()> {
 }
 
 /// A table of this database, in a form that a dump takes nowhere else.
-fn home(root: Oid) -> String {
+pub fn home(root: Oid) -> String {
     format!("{}/{}", tables::this_database(), root.to_u32())
 }
 

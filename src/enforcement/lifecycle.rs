@@ -11,7 +11,7 @@ use pgrx::prelude::*;
 use super::inventory::{self, Constraint, Member};
 use super::key_lock::{ConstraintId, gate_exclusive};
 use super::membership;
-use super::{claims, definition, duplicates};
+use super::{claims, definition, duplicates, foreign_key};
 use crate::error::{Result, refusal};
 use crate::pg::ddl_event::{self, Effect};
 use crate::pg::query::{self, Sees};
@@ -43,19 +43,16 @@ CREATE FUNCTION advisor._follow_ddl() RETURNS event_trigger LANGUAGE c AS 'MODUL
 )]
 pub fn follow_ddl(call: pg_sys::FunctionCallInfo) -> Result<()> {
     let Some(effects) = ddl_event::effects(call) else { return Err(not_an_event()) };
-    if OWN_WORK.get() || !any_constraint() || ddl_event::concerns_no_tree(call) {
+    let (any_unique, any_foreign_key) = (any_constraint(), foreign_key::lifecycle::any());
+    if OWN_WORK.get() || !(any_unique || any_foreign_key) || ddl_event::concerns_no_tree(call) {
         return Ok(());
     }
     let changed = changed_tables()?;
-    let constraints = concerned(&changed, &effects)?;
-    if constraints.is_empty() {
-        return Ok(());
-    }
     own_work(|| {
-        for constraint in constraints {
+        for constraint in concerned(&changed, &effects)? {
             follow(constraint, &changed, &effects)?;
         }
-        Ok(())
+        if any_foreign_key { foreign_key::lifecycle::follow(&changed, &effects) } else { Ok(()) }
     })
 }
 
@@ -77,6 +74,7 @@ pub fn follow_drop(call: pg_sys::FunctionCallInfo) -> Result<()> {
         if any_constraint() {
             forget_members_dropped()?;
         }
+        foreign_key::lifecycle::follow_drop(ddl_event::is_cascade(call))?;
         forget_constraints_dropped()
     })
 }
@@ -108,7 +106,7 @@ fn changed_tables() -> Result<Vec<Oid>> {
                SELECT t.tgrelid FROM pg_catalog.pg_event_trigger_ddl_commands() e
                  JOIN pg_catalog.pg_class c ON c.relnamespace = e.objid
                  JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
-                   AND t.tgfoid = '{}'::pg_catalog.oid
+                   AND t.tgfoid IN ('{}'::pg_catalog.oid, '{}'::pg_catalog.oid, '{}'::pg_catalog.oid)
                WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.command_tag = 'ALTER SCHEMA'
                UNION
                SELECT k.conrelid FROM pg_catalog.pg_event_trigger_ddl_commands() e
@@ -119,7 +117,9 @@ fn changed_tables() -> Result<Vec<Oid>> {
                  JOIN pg_catalog.pg_type y ON y.typrelid = e.objid
                  JOIN pg_catalog.pg_class c ON c.reloftype = y.oid
                WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.command_tag = 'ALTER TYPE'",
-        check_function().to_u32()
+        check_function().to_u32(),
+        tables::advisor_function(c"check_global_foreign_key").to_u32(),
+        tables::advisor_function(c"check_global_reference").to_u32()
     );
     Ok(query::rows(&sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect())
 }
@@ -325,7 +325,7 @@ fn forget_constraints_dropped() -> Result<()> {
                THEN pg_catalog.split_part(r.root, '/', 3)::pg_catalog.oid END AS oid
            ) AS root
            JOIN pg_catalog.pg_event_trigger_dropped_objects() d
-             ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+             ON r.kind = 'unique' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                AND d.object_type IN ('table', 'table column')
                AND (d.objid = root.oid AND (d.objsubid = 0 OR d.objsubid = ANY (r.root_columns))
                  OR pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) = r.relation

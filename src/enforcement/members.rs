@@ -44,6 +44,8 @@ pub struct Member {
     pub claimed: Claimed,
     columns: Vec<i16>,
     serving: RefCell<Option<Rc<Serving>>>,
+    /// Whether unique indexes name all columns of the key.
+    unique_key: Cell<bool>,
     fresh: Cell<bool>,
 }
 
@@ -94,12 +96,19 @@ impl Member {
             // Before reading: what changes meanwhile makes it stale again.
             self.fresh.set(true);
             let serving = Serving::find(self.table, &self.columns, key).map(Rc::new);
+            self.unique_key.set(serving_index::unique_indexes_name(self.table, &self.columns));
             if let Some(serving) = &serving {
                 watch_index(serving.index, self.table);
             }
             *self.serving.borrow_mut() = serving;
         }
         self.serving.borrow().clone()
+    }
+
+    /// Whether PostgreSQL takes an UPDATE of the key for one, and so lets it wait for who has locked the key: every column
+    /// is in a unique index. Known with [`Self::serving`].
+    pub fn has_unique_key(&self) -> bool {
+        self.unique_key.get()
     }
 
     /// Whether [`Self::serving`] still has the right answer.
@@ -188,6 +197,11 @@ fn changed(relation: Option<Oid>) {
             }
         }
     });
+}
+
+/// How often relations have changed so far.
+pub fn changes() -> u64 {
+    CHANGES.get()
 }
 
 fn stale_all() {
@@ -279,7 +293,9 @@ pub fn root_of(table: Oid, function: Oid, token: u64) -> Oid {
 /// A constraint by its identity. `root_columns`: its columns in the root.
 pub fn of(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constraint> {
     invalidation::listen(changed);
-    let known = KNOWN.with(|known| known.borrow().constraints.iter().find(|known| known.id == id).cloned());
+    let known = KNOWN.with(|known| {
+        known.borrow().constraints.iter().find(|known| known.id == id && known.function == function).cloned()
+    });
     if let Some(constraint) = known
         && !constraint.is_stale()
     {
@@ -300,7 +316,7 @@ pub fn of(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constrain
     KNOWN.with(|known| {
         let mut known = known.borrow_mut();
         known.bindings.retain(|_, binding| !binding.constraint.is_stale());
-        known.constraints.retain(|known| !known.is_stale() && known.id != id);
+        known.constraints.retain(|known| !known.is_stale() && (known.id != id || known.function != function));
         known.constraints.push(Rc::clone(&constraint));
     });
     constraint
@@ -338,6 +354,7 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
                     claimed: Claimed::default(),
                     columns,
                     serving: RefCell::new(None),
+                    unique_key: Cell::new(false),
                     fresh: Cell::new(false),
                 });
             }

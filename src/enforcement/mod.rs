@@ -20,6 +20,7 @@ mod batch;
 mod claims;
 mod definition;
 mod duplicates;
+pub mod foreign_key;
 pub mod health;
 mod inventory;
 mod key_lock;

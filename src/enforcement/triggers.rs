@@ -40,7 +40,7 @@ pub fn statement_ends(_call: Option<Call>) -> Checked {
 
 /// `advisor.check_global_unique(token)`: called for each row that was written.
 pub fn row_written(call: Option<Call>) -> Checked {
-    let Some(call) = call else { wrong_call() };
+    let Some(call) = call.filter(Call::writes) else { wrong_call() };
     transaction::listen(&END_OF_TRANSACTION);
     let binding = members::binding(&call);
     let mut room = [Datum::from(0); MOST_COLUMNS];

@@ -108,7 +108,7 @@ pub fn visit<R>(constraint: &Constraint, member: &Member, look: impl FnOnce(Opti
 
 /// Calls `look` with the index of a locked member locked too. The table's lock keeps the index from being dropped, or
 /// replaced by REINDEX CONCURRENTLY; that of the index from being rewritten by REINDEX, or moved to another tablespace.
-fn with_index<R>(constraint: &Constraint, member: &Member, look: impl FnOnce(Option<&Serving>) -> R) -> R {
+pub fn with_index<R>(constraint: &Constraint, member: &Member, look: impl FnOnce(Option<&Serving>) -> R) -> R {
     loop {
         let Some(serving) = member.serving(&constraint.key) else { return look(None) };
         lock_relation(serving.index, Mode::AccessShare);
@@ -121,7 +121,7 @@ fn with_index<R>(constraint: &Constraint, member: &Member, look: impl FnOnce(Opt
     }
 }
 
-fn holds(key_type: &KeyType, serving: &Serving, key: &[Datum], least: usize) -> bool {
+pub fn holds(key_type: &KeyType, serving: &Serving, key: &[Datum], least: usize) -> bool {
     let shortcut = key_type.shortcut();
     match (shortcut, key) {
         (Shortcut::Int16 | Shortcut::Int32 | Shortcut::Int64, [value]) => {

@@ -47,6 +47,35 @@ pub fn concerns_no_tree(call: pg_sys::FunctionCallInfo) -> bool {
     }
 }
 
+/// Whether a statement says that what depends on its objects is to go with them.
+pub fn is_cascade(call: pg_sys::FunctionCallInfo) -> bool {
+    const CASCADE: pg_sys::DropBehavior::Type = pg_sys::DropBehavior::DROP_CASCADE;
+    // SAFETY: as in `effects`; actions of ALTER TABLE are what the list has.
+    unsafe {
+        let context = (*call).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
+            return false;
+        }
+        let statement = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
+        if statement.is_null() {
+            return true;
+        }
+        match (*statement).type_ {
+            pg_sys::NodeTag::T_DropStmt => (*statement.cast::<pg_sys::DropStmt>()).behavior == CASCADE,
+            pg_sys::NodeTag::T_DropOwnedStmt => (*statement.cast::<pg_sys::DropOwnedStmt>()).behavior == CASCADE,
+            pg_sys::NodeTag::T_AlterTableStmt => {
+                let actions = (*statement.cast::<pg_sys::AlterTableStmt>()).cmds;
+                let count = if actions.is_null() { 0 } else { (*actions).length };
+                (0..count).any(|at| {
+                    let action = (*(*actions).elements.add(at as usize)).ptr_value.cast::<pg_sys::AlterTableCmd>();
+                    (*action).behavior == CASCADE
+                })
+            }
+            _ => true,
+        }
+    }
+}
+
 /// What a statement does; `None` where the call is not of an event trigger.
 pub fn effects(call: pg_sys::FunctionCallInfo) -> Option<Vec<Effect>> {
     // SAFETY: the call's context is NULL or a node; of that kind, it is the event's data. A statement's tree lives as long

@@ -62,6 +62,15 @@ impl Alive {
     }
 }
 
+/// How an attempt to lock a key's row ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RowLock {
+    NoRow,
+    Locked,
+    /// Somebody else has deleted the row, moved it, or changed its key, and has committed that.
+    Changed,
+}
+
 impl Place {
     /// Looks at every version of the key's rows that is not dead, committed or not, and stops at the first that
     /// `unfinished` says to wait for.
@@ -124,6 +133,49 @@ impl Place {
         alive
     }
 
+    /// Looks for the key's row that the snapshot shows, and locks it to the end of the transaction so that nobody else can
+    /// take its key away, as `FOR KEY SHARE` does; or against any change, where no index tells PostgreSQL which changes
+    /// concern the key. A row that this transaction has written needs no lock: whoever would change it has to wait for
+    /// us anyway, and where its version is rolled back, so is what was checked with it.
+    pub fn lock_row(&self, key_type: &KeyType, key: &[Datum], snapshot: &Fresh, is_key_of_index: bool) -> RowLock {
+        let mode = if is_key_of_index {
+            pg_sys::LockTupleMode::LockTupleKeyShare
+        } else {
+            pg_sys::LockTupleMode::LockTupleShare
+        };
+        let mut lock = RowLock::NoRow;
+        self.scan(key_type, key, snapshot.0, |found| {
+            if is_own(found) {
+                lock = RowLock::Locked;
+                return false;
+            }
+            // SAFETY: the scan has the table open and locked; the slot is of the table and dropped here. The snapshot lives.
+            let result = unsafe {
+                let table = pg_sys::RelationIdGetRelation(self.table);
+                let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
+                let mut row = (*found).tts_tid;
+                let mut failure = pg_sys::TM_FailureData::default();
+                let result = pg_sys::table_tuple_lock(
+                    table,
+                    &mut row,
+                    snapshot.0,
+                    slot,
+                    (*snapshot.0).curcid,
+                    mode,
+                    pg_sys::LockWaitPolicy::LockWaitBlock,
+                    pg_sys::TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS as u8,
+                    &mut failure,
+                );
+                pg_sys::ExecDropSingleTupleTableSlot(slot);
+                pg_sys::RelationClose(table);
+                result
+            };
+            lock = if result == pg_sys::TM_Result::TM_Ok { RowLock::Locked } else { RowLock::Changed };
+            false
+        });
+        lock
+    }
+
     /// Calls `each` for every row of the key that the snapshot shows, until it says no.
     fn scan(
         &self,
@@ -148,8 +200,17 @@ impl Place {
     }
 
     /// Calls `each` with the key's values of every row that the snapshot shows and that has no NULL among them, until it
-    /// says no. No planner, no function but those of the key's operator class: the table may be anybody's.
+    /// says no.
     pub fn each_key(&self, snapshot: &Fresh, mut each: impl FnMut(&[Datum]) -> bool) {
+        self.each_row(snapshot, |row| {
+            let key: Option<Vec<Datum>> = row.iter().copied().collect();
+            key.is_none_or(|key| each(&key))
+        });
+    }
+
+    /// Calls `each` with the key's values of every row that the snapshot shows, until it says no. No planner, no function
+    /// but those of the key's operator class: the table may be anybody's.
+    pub fn each_row(&self, snapshot: &Fresh, mut each: impl FnMut(&[Option<Datum>]) -> bool) {
         lock_relation(self.table, Mode::AccessShare);
         // SAFETY: the lock keeps the table; all is closed below, or by the abort.
         unsafe {
@@ -161,8 +222,8 @@ impl Place {
                 while goes_on && pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot)
                 {
                     pgrx::check_for_interrupts!();
-                    let key: Option<Vec<Datum>> = self.columns.iter().map(|&number| attribute(slot, number)).collect();
-                    goes_on = key.is_none_or(|key| each(&key));
+                    let row: Vec<Option<Datum>> = self.columns.iter().map(|&number| attribute(slot, number)).collect();
+                    goes_on = each(&row);
                 }
                 pg_sys::table_endscan(scan);
                 pg_sys::ExecDropSingleTupleTableSlot(slot);
@@ -306,7 +367,7 @@ pub unsafe fn attribute(slot: *mut pg_sys::TupleTableSlot, number: i16) -> Optio
 }
 
 /// Whether the running transaction has written the row version.
-fn is_own(slot: *mut pg_sys::TupleTableSlot) -> bool {
+pub fn is_own(slot: *mut pg_sys::TupleTableSlot) -> bool {
     // SAFETY: the slot holds a row of a table; every row has an xmin.
     unsafe {
         let mut is_null = false;
