@@ -162,3 +162,47 @@ CREATE FUNCTION advisor.add_global_foreign_key(
 'SELECT advisor.add_global_foreign_key($1, ARRAY[$2], $3, ARRAY[$4], $5, $6, $7, $8, $9, $10, $11, $12)';
 
 GRANT USAGE ON SCHEMA advisor TO PUBLIC;
+
+-- What one writes by hand for a foreign key of one column: FOR KEY SHARE from a trigger, and triggers on the referenced side
+-- that look, or delete, with plain queries.
+CREATE FUNCTION advisor.add_global_foreign_key(
+    relation regclass, columns name, referenced regclass, referenced_columns name, constraint_name name DEFAULT NULL,
+    match_type text DEFAULT 'simple', on_delete text DEFAULT 'no action', on_update text DEFAULT 'no action',
+    is_deferrable boolean DEFAULT false, initially_deferred boolean DEFAULT false, not_valid boolean DEFAULT false,
+    if_not_exists boolean DEFAULT false
+) RETURNS name LANGUAGE plpgsql AS $make$
+DECLARE
+    con name := coalesce(constraint_name, relation::text || '_' || columns || '_fkey');
+BEGIN
+    EXECUTE format($body$
+        CREATE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql AS $trigger$
+        BEGIN
+            IF NEW.%2$I IS NOT NULL THEN
+                PERFORM 1 FROM %3$s WHERE %4$I = NEW.%2$I FOR KEY SHARE;
+                IF NOT FOUND THEN
+                    RAISE EXCEPTION 'insert or update on table "%%" violates foreign key constraint "%%"', TG_TABLE_NAME, %5$L
+                        USING ERRCODE = '23503';
+                END IF;
+            END IF;
+            RETURN NULL;
+        END $trigger$ $body$, con || '_check', columns, referenced, referenced_columns, con);
+    EXECUTE format($body$
+        CREATE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql AS $trigger$
+        BEGIN
+            IF TG_OP = 'UPDATE' AND NEW.%4$I = OLD.%4$I THEN RETURN NULL; END IF;
+            IF TG_OP = 'DELETE' AND %6$L = 'cascade' THEN
+                DELETE FROM %3$s WHERE %2$I = OLD.%4$I;
+            ELSIF EXISTS (SELECT FROM %3$s WHERE %2$I = OLD.%4$I) THEN
+                RAISE EXCEPTION 'update or delete on table "%%" violates foreign key constraint "%%" on table "%%"',
+                    TG_TABLE_NAME, %5$L, %7$L USING ERRCODE = '23503';
+            END IF;
+            RETURN NULL;
+        END $trigger$ $body$, con || '_gone', columns, relation, referenced_columns, con, on_delete, relation::text);
+    EXECUTE format('CREATE CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE ON %s%s FOR EACH ROW EXECUTE FUNCTION %I()',
+        con, relation,
+        CASE WHEN initially_deferred THEN ' DEFERRABLE INITIALLY DEFERRED' WHEN is_deferrable THEN ' DEFERRABLE' END,
+        con || '_check');
+    EXECUTE format('CREATE CONSTRAINT TRIGGER %I AFTER UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION %I()',
+        con || '_gone', referenced, con || '_gone');
+    RETURN con;
+END $make$;

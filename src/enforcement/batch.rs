@@ -1,4 +1,5 @@
-//! Keys of rows that have been written and are still to be checked, many at a time.
+//! Keys of rows that have been written and are still to be checked, many at a time: for unique constraints, and for
+//! foreign keys.
 //!
 //! A statement's keys are collected, sorted, and met with each member's index in one ordered walk. What is pending
 //! belongs to the subtransaction that wrote it: a check never speaks for rows of an outer one, whose EXCEPTION block
@@ -13,8 +14,10 @@ use pgrx::check_for_interrupts;
 use pgrx::pg_sys::{Datum, Oid};
 
 use super::claims;
+use super::foreign_key::batch::check_batch;
+use super::foreign_key::binding::Referencing;
 use super::key_lock::{self, KeyLock};
-use super::members::{Binding, Constraint};
+use super::members::{Binding, Constraint, Serving};
 use super::unique::{self, Checked, judge, visit};
 use crate::pg::btree::{SortedKeys, Tuple};
 use crate::pg::column::text;
@@ -30,17 +33,19 @@ const MOST_WORDS: usize = 1 << 21;
 
 /// A key to be checked.
 #[derive(Clone, Copy)]
-struct Entry {
+pub struct Entry {
     /// Sorts as the key does, as far as it goes.
     prefix: u64,
     /// Where the key stands in the arena; for integers, which are in the prefix, just the order of arrival.
-    place: u32,
-    /// The member that has the row.
-    home: u32,
+    pub place: u32,
+    /// The member that has the row; of a foreign key, which of the referencing tables.
+    pub home: u32,
 }
 
 struct Pending {
     constraint: Rc<Constraint>,
+    /// Of a foreign key: the tables that have the rows. `constraint` is then the referenced side.
+    referencing: Vec<Rc<Referencing>>,
     entries: Vec<Entry>,
     arena: Vec<u64>,
     /// From which entry, and which word of the arena, on a subtransaction's keys stand.
@@ -53,13 +58,32 @@ thread_local! {
 
 /// Collects the key of a row that has been written. `false`: enough is pending, [`flush`] is due.
 pub fn collect(binding: &Binding, key: &[Datum]) -> bool {
+    collect_for(&binding.constraint, key, |_| binding.home)
+}
+
+/// The same for a row that references a key, which is given as the referenced columns have it.
+pub fn collect_reference(from: &Rc<Referencing>, key: &[Datum]) -> bool {
+    collect_for(&from.referenced, key, |tables| {
+        let known = tables.iter().rposition(|table| Rc::ptr_eq(table, from));
+        known.unwrap_or_else(|| {
+            tables.push(Rc::clone(from));
+            tables.len() - 1
+        })
+    })
+}
+
+fn collect_for(
+    constraint: &Rc<Constraint>,
+    key: &[Datum],
+    home: impl FnOnce(&mut Vec<Rc<Referencing>>) -> usize,
+) -> bool {
     let now = transaction::subtransaction();
     PENDING.with_borrow_mut(|all| {
-        let constraint = &binding.constraint;
         let known = all.iter().position(|pending| Rc::ptr_eq(&pending.constraint, constraint));
         let place = known.unwrap_or_else(|| {
             all.push(Pending {
                 constraint: Rc::clone(constraint),
+                referencing: Vec::new(),
                 entries: Vec::new(),
                 arena: Vec::new(),
                 marks: Vec::new(),
@@ -71,7 +95,8 @@ pub fn collect(binding: &Binding, key: &[Datum]) -> bool {
         if pending.marks.last().is_none_or(|(subtransaction, ..)| *subtransaction != now) {
             pending.marks.push((now, place.0, place.1));
         }
-        push(&constraint.key, &mut pending.entries, &mut pending.arena, binding.home, key);
+        let home = home(&mut pending.referencing);
+        push(&constraint.key, &mut pending.entries, &mut pending.arena, home, key);
         pending.entries.len() < MOST_ENTRIES && pending.arena.len() < MOST_WORDS
     })
 }
@@ -116,7 +141,12 @@ fn take(subtransaction: SubTransaction) -> Option<Batch> {
         let (_, entry, word) = pending.marks[from];
         if from == 0 {
             let pending = all.swap_remove(place);
-            return Some(Batch { constraint: pending.constraint, entries: pending.entries, arena: pending.arena });
+            return Some(Batch {
+                constraint: pending.constraint,
+                referencing: pending.referencing,
+                entries: pending.entries,
+                arena: pending.arena,
+            });
         }
         pending.marks.truncate(from);
         let mut entries = pending.entries.split_off(entry);
@@ -125,7 +155,8 @@ fn take(subtransaction: SubTransaction) -> Option<Batch> {
             entry.place -= if is_stored { word as u32 } else { 0 };
         }
         let arena = pending.arena.split_off(word);
-        Some(Batch { constraint: Rc::clone(&pending.constraint), entries, arena })
+        let referencing = pending.referencing.clone();
+        Some(Batch { constraint: Rc::clone(&pending.constraint), referencing, entries, arena })
     })
 }
 
@@ -150,14 +181,15 @@ pub fn forget_all() {
 }
 
 /// What is being checked.
-struct Batch {
-    constraint: Rc<Constraint>,
+pub struct Batch {
+    pub constraint: Rc<Constraint>,
+    pub referencing: Vec<Rc<Referencing>>,
     entries: Vec<Entry>,
     arena: Vec<u64>,
 }
 
 impl Batch {
-    fn key<'a>(&self, entry: &Entry, room: &'a mut [Datum; MOST_COLUMNS]) -> &'a [Datum] {
+    pub fn key<'a>(&self, entry: &Entry, room: &'a mut [Datum; MOST_COLUMNS]) -> &'a [Datum] {
         key_at(&self.constraint.key, &self.arena, entry, room)
     }
 }
@@ -189,6 +221,9 @@ fn compare(key_type: &KeyType, arena: &[u64], one: &Entry, other: &Entry) -> Ord
 }
 
 fn check(mut batch: Batch) -> Checked {
+    if !batch.referencing.is_empty() {
+        return check_batch(batch);
+    }
     with_snapshot(|| {
         scratch(|| {
             let homes: Vec<Oid> = batch.constraint.members.iter().map(|member| member.table).collect();
@@ -268,7 +303,12 @@ pub fn duplicate_in(constraint: &Rc<Constraint>, table: Oid) -> Option<Vec<CStri
     let home = constraint.position(table)?;
     with_snapshot(|| {
         scratch(|| {
-            let empty = || Batch { constraint: Rc::clone(constraint), entries: Vec::new(), arena: Vec::new() };
+            let empty = || Batch {
+                constraint: Rc::clone(constraint),
+                referencing: Vec::new(),
+                entries: Vec::new(),
+                arena: Vec::new(),
+            };
             let mut batch = empty();
             let mut found = None;
             let snapshot = Fresh::take();
@@ -420,6 +460,31 @@ fn is_own_matter(constraint: &Constraint, members: &[u32], key: &[Datum]) -> boo
         }
     }
     alive <= 1
+}
+
+/// Sorts the keys, and returns one entry for each, that of the row which came first.
+pub fn distinct(batch: &mut Batch) -> Vec<Entry> {
+    sort(batch);
+    let key_type = &batch.constraint.key;
+    let runs = batch.entries.chunk_by(|one, other| compare(key_type, &batch.arena, one, other).is_eq());
+    runs.filter_map(|run| run.iter().min_by_key(|entry| entry.place).copied()).collect()
+}
+
+/// Which of the sorted keys have an entry in an index: their positions, once each.
+pub fn meet_index(batch: &Batch, keys: &[Entry], serving: &Serving) -> Vec<usize> {
+    let key_type = &batch.constraint.key;
+    let mut met: Vec<usize> = Vec::new();
+    let mut found = |position: usize, _: usize| {
+        if met.last() != Some(&position) {
+            met.push(position);
+        }
+    };
+    if key_type.fits_prefix() {
+        serving.file.meet(&Integers { entries: keys, width: key_type.shortcut() }, &mut found);
+    } else {
+        serving.file.meet(&Values { entries: keys, key_type, arena: &batch.arena }, &mut found);
+    }
+    met
 }
 
 struct Integers<'a> {

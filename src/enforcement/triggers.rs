@@ -32,6 +32,11 @@ static END_OF_TRANSACTION: Listener = Listener {
     },
 };
 
+/// Has the ends of transactions listened to.
+pub fn listen() {
+    transaction::listen(&END_OF_TRANSACTION);
+}
+
 /// `advisor.finish_checks()`: the statement trigger behind everything else that a statement has queued.
 pub fn statement_ends(_call: Option<Call>) -> Checked {
     next_generation();
@@ -41,7 +46,7 @@ pub fn statement_ends(_call: Option<Call>) -> Checked {
 /// `advisor.check_global_unique(token)`: called for each row that was written.
 pub fn row_written(call: Option<Call>) -> Checked {
     let Some(call) = call.filter(Call::writes) else { wrong_call() };
-    transaction::listen(&END_OF_TRANSACTION);
+    listen();
     let binding = members::binding(&call);
     let mut room = [Datum::from(0); MOST_COLUMNS];
     let Some(key) = new_key(&call, &binding, &mut room) else { return Ok(()) };
@@ -79,7 +84,7 @@ fn new_key<'a>(call: &Call, binding: &Binding, room: &'a mut [Datum; MOST_COLUMN
 
 /// When a row's key is checked.
 #[derive(PartialEq, Eq)]
-enum Occasion {
+pub enum Occasion {
     AtOnce,
     /// Together with others, and something is sure to end them.
     Later,
@@ -104,7 +109,7 @@ const NOTHING_CAN_BE_QUEUED: usize = 2;
 
 /// A statement's first row is checked at once: most statements have one row, and pay for nothing else. The rows after it
 /// are collected, and the end of the statement is queued behind them.
-fn occasion(call: &Call) -> Occasion {
+pub fn occasion(call: &Call) -> Occasion {
     if call.is_deferrable() && !call.is_at_end_of_query() {
         // Deferred rows: at the end of the transaction, whose last call of ours flushes; or in SET CONSTRAINTS … IMMEDIATE,
         // which has no end to queue behind, while what it is called from ends too late.

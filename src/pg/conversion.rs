@@ -111,6 +111,11 @@ impl Conversion {
         Conversion { how }
     }
 
+    /// Whether a converted value still reads as the value that it was made from.
+    pub fn keeps_text(&self) -> bool {
+        matches!(self.how, How::Same | How::Integer { .. })
+    }
+
     /// The value as the referenced column would have it; `None` where it has nothing that is equal.
     pub fn convert(&self, value: Datum, collation: Oid) -> Option<Datum> {
         match &self.how {

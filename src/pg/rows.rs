@@ -138,42 +138,67 @@ impl Place {
     /// concern the key. A row that this transaction has written needs no lock: whoever would change it has to wait for
     /// us anyway, and where its version is rolled back, so is what was checked with it.
     pub fn lock_row(&self, key_type: &KeyType, key: &[Datum], snapshot: &Fresh, is_key_of_index: bool) -> RowLock {
+        let mut lock = [RowLock::NoRow];
+        let key = |_: usize, room: &mut [Datum; MOST_COLUMNS]| room[..key.len()].copy_from_slice(key);
+        self.lock_rows(key_type, &mut lock, key, snapshot, is_key_of_index);
+        lock[0]
+    }
+
+    /// The same for many keys: `key` gives each by its number, `locks` gets what became of it.
+    pub fn lock_rows(
+        &self,
+        key_type: &KeyType,
+        locks: &mut [RowLock],
+        key: impl Fn(usize, &mut [Datum; MOST_COLUMNS]),
+        snapshot: &Fresh,
+        is_key_of_index: bool,
+    ) {
         let mode = if is_key_of_index {
             pg_sys::LockTupleMode::LockTupleKeyShare
         } else {
             pg_sys::LockTupleMode::LockTupleShare
         };
-        let mut lock = RowLock::NoRow;
-        self.scan(key_type, key, snapshot.0, |found| {
-            if is_own(found) {
-                lock = RowLock::Locked;
-                return false;
-            }
-            // SAFETY: the scan has the table open and locked; the slot is of the table and dropped here. The snapshot lives.
-            let result = unsafe {
-                let table = pg_sys::RelationIdGetRelation(self.table);
-                let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
-                let mut row = (*found).tts_tid;
-                let mut failure = pg_sys::TM_FailureData::default();
-                let result = pg_sys::table_tuple_lock(
-                    table,
-                    &mut row,
-                    snapshot.0,
-                    slot,
-                    (*snapshot.0).curcid,
-                    mode,
-                    pg_sys::LockWaitPolicy::LockWaitBlock,
-                    pg_sys::TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS as u8,
-                    &mut failure,
-                );
-                pg_sys::ExecDropSingleTupleTableSlot(slot);
+        let mut room = [Datum::from(0); MOST_COLUMNS];
+        let width = key_type.columns.len();
+        lock_relation(self.table, Mode::AccessShare);
+        // SAFETY: the lock keeps the table; scans, slots and relations are closed below, or by the abort. The snapshot lives.
+        unsafe {
+            let table = pg_sys::RelationIdGetRelation(self.table);
+            if !table.is_null() {
+                let target = pg_sys::table_slot_create(table, std::ptr::null_mut());
+                match self.index {
+                    Some(index) => {
+                        let index = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
+                        let found = pg_sys::table_slot_create(table, std::ptr::null_mut());
+                        let scan = begin_index_scan(table, index, snapshot.0, width as i32);
+                        for (at, lock) in locks.iter_mut().enumerate() {
+                            pgrx::check_for_interrupts!();
+                            key(at, &mut room);
+                            let mut keys = scan_keys(key_type, &room[..width]);
+                            pg_sys::index_rescan(scan, keys.as_mut_ptr(), width as i32, std::ptr::null_mut(), 0);
+                            if pg_sys::index_getnext_slot(scan, pg_sys::ScanDirection::ForwardScanDirection, found) {
+                                *lock = lock_version(table, found, target, snapshot.0, mode);
+                            }
+                        }
+                        pg_sys::index_endscan(scan);
+                        pg_sys::ExecDropSingleTupleTableSlot(found);
+                        pg_sys::index_close(index, pg_sys::AccessShareLock as i32);
+                    }
+                    None => {
+                        for (at, lock) in locks.iter_mut().enumerate() {
+                            key(at, &mut room);
+                            self.scan_table(table, key_type, &room[..width], snapshot.0, &mut |found| {
+                                *lock = lock_version(table, found, target, snapshot.0, mode);
+                                false
+                            });
+                        }
+                    }
+                }
+                pg_sys::ExecDropSingleTupleTableSlot(target);
                 pg_sys::RelationClose(table);
-                result
-            };
-            lock = if result == pg_sys::TM_Result::TM_Ok { RowLock::Locked } else { RowLock::Changed };
-            false
-        });
-        lock
+            }
+        }
+        unlock_relation(self.table, Mode::AccessShare);
     }
 
     /// Calls `each` for every row of the key that the snapshot shows, until it says no.
@@ -272,19 +297,7 @@ unsafe fn scan_index(
     // key's.
     unsafe {
         let index = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
-        let mut keys = [pg_sys::ScanKeyData::default(); MOST_COLUMNS];
-        for (number, (column, &value)) in key_type.columns.iter().zip(key).enumerate() {
-            pg_sys::ScanKeyEntryInitialize(
-                &mut keys[number],
-                0,
-                number as i16 + 1,
-                pg_sys::BTEqualStrategyNumber as u16,
-                Oid::INVALID,
-                column.collation,
-                column.equal,
-                value,
-            );
-        }
+        let mut keys = scan_keys(key_type, key);
         let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
         let count = key_type.columns.len() as i32;
         let scan = begin_index_scan(table, index, snapshot, count);
@@ -298,6 +311,57 @@ unsafe fn scan_index(
         pg_sys::ExecDropSingleTupleTableSlot(slot);
         pg_sys::index_close(index, pg_sys::AccessShareLock as i32);
     }
+}
+
+/// What an index on the key's columns is asked for.
+fn scan_keys(key_type: &KeyType, key: &[Datum]) -> [pg_sys::ScanKeyData; MOST_COLUMNS] {
+    let mut keys = [pg_sys::ScanKeyData::default(); MOST_COLUMNS];
+    for (number, (column, &value)) in key_type.columns.iter().zip(key).enumerate() {
+        // SAFETY: the equality function is that of the column's operator class.
+        unsafe {
+            pg_sys::ScanKeyEntryInitialize(
+                &mut keys[number],
+                0,
+                number as i16 + 1,
+                pg_sys::BTEqualStrategyNumber as u16,
+                Oid::INVALID,
+                column.collation,
+                column.equal,
+                value,
+            );
+        }
+    }
+    keys
+}
+
+/// Locks the row version that a scan has found, unless it is this transaction's own. `target`: another slot of the table.
+unsafe fn lock_version(
+    table: Relation,
+    found: *mut pg_sys::TupleTableSlot,
+    target: *mut pg_sys::TupleTableSlot,
+    snapshot: Snapshot,
+    mode: pg_sys::LockTupleMode::Type,
+) -> RowLock {
+    if is_own(found) {
+        return RowLock::Locked;
+    }
+    // SAFETY: by the caller, who has table, slots and snapshot open.
+    let result = unsafe {
+        let mut row = (*found).tts_tid;
+        let mut failure = pg_sys::TM_FailureData::default();
+        pg_sys::table_tuple_lock(
+            table,
+            &mut row,
+            snapshot,
+            target,
+            (*snapshot).curcid,
+            mode,
+            pg_sys::LockWaitPolicy::LockWaitBlock,
+            pg_sys::TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS as u8,
+            &mut failure,
+        )
+    };
+    if result == pg_sys::TM_Result::TM_Ok { RowLock::Locked } else { RowLock::Changed }
 }
 
 /// Calls `each` for the rows of an own table whose leading index columns are equal to `keys`: by what is committed at the

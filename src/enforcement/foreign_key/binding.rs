@@ -37,6 +37,11 @@ pub struct Referencing {
 }
 
 impl Referencing {
+    /// Whether errors can show a converted key instead of the row's own.
+    pub fn can_be_collected(&self) -> bool {
+        self.conversions.iter().all(Conversion::keeps_text)
+    }
+
     /// The key as the referenced columns would have it; `None` where none of them can be equal to it.
     pub fn convert(&self, key: &[Datum], room: &mut Vec<Datum>) -> Option<()> {
         room.clear();

@@ -3,7 +3,7 @@
 //! | question | module |
 //! |---|---|
 //! | What do a constraint's triggers say? | `binding`, `terms` |
-//! | Does a referencing row have a referenced one? | `check`, `presence` |
+//! | Does a referencing row have a referenced one? | `check`, `presence`; of many rows: `batch` |
 //! | What becomes of referencing rows when theirs goes? | `action` |
 //! | What do the errors say? | `violation` |
 //! | What does `add_global_foreign_key` refuse, and what does it do? | `definition` |
@@ -13,7 +13,8 @@
 //! | Where are foreign keys read from the catalogs? | `inventory` |
 
 mod action;
-mod binding;
+pub mod batch;
+pub mod binding;
 mod check;
 pub mod definition;
 pub mod health;

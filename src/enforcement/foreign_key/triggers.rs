@@ -4,6 +4,8 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::Datum;
 use pgrx::pg_sys::panic::ErrorReport;
 
+use super::super::batch;
+use super::super::triggers::{Occasion, listen, occasion};
 use super::super::unique::Checked;
 use super::action::row_gone;
 use super::binding;
@@ -19,12 +21,20 @@ pub fn referencing_row_written(call: Option<Call>) -> Checked {
     let Some(call) = call.filter(Call::writes) else {
         wrong_call("check_global_foreign_key", "INSERT or UPDATE");
     };
+    listen();
     let from = binding::referencing(&call);
     let mut room = [Datum::from(0); MOST_COLUMNS];
-    match new_key(&call, &from, &mut room)? {
-        Some(key) => check_key(&from, key),
-        None => Ok(()),
+    let key = match new_key(&call, &from, &mut room) {
+        Ok(Some(key)) => key,
+        Ok(None) => return Ok(()),
+        // Rows that came before may have an error of their own.
+        Err(violation) => return batch::flush().and(Err(violation)),
+    };
+    let mut converted = Vec::new();
+    if occasion(&call) == Occasion::AtOnce || !from.can_be_collected() || from.convert(key, &mut converted).is_none() {
+        return check_key(&from, key).or_else(|violation| batch::flush().and(Err(violation)));
     }
+    if batch::collect_reference(&from, &converted) { Ok(()) } else { batch::flush() }
 }
 
 /// `advisor.check_global_reference(token, match, on delete, on update)`: called for each row of a referenced table that was
