@@ -93,6 +93,8 @@ fn answer(client: &mut Client, statement: &str) -> Result<Answer, String> {
         Err(error) => match error.as_db_error() {
             None => Err(format!("{} at {statement}", sentence(&error))),
             Some(error) => {
+                // The error is told before the transaction is rolled back: its locks are gone with the next answer.
+                client.simple_query("").map_err(|error| sentence(&error))?;
                 let text = |field: Option<&str>| field.unwrap_or_default().to_string();
                 Ok(Answer::Refused(Refusal {
                     state: error.code().code().to_string(),

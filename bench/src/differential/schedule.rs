@@ -2,7 +2,7 @@
 
 use citus_advisor_bench::random::Random;
 
-use crate::case::{Action, Case, Key, Referenced, Referencing, Side};
+use crate::case::{Case, Key, Referenced, Referencing, Side};
 
 /// A statement. Keys and rows are positions; `Case` knows how they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,6 +211,11 @@ impl Op {
             | Op::LockReferencing { .. } => true,
             _ => false,
         }
+    }
+
+    /// It writes a key that has to be looked for.
+    pub fn references(&self) -> bool {
+        matches!(self, Op::InsertReferencing { .. } | Op::ChangeReference { .. })
     }
 
     pub fn sql(&self, case: &Case, side: Side, session: usize) -> String {
@@ -520,9 +525,7 @@ impl Author<'_> {
             25..37 => Op::ChangeReference { row: Some(self.row()), to: self.reference() },
             37 => Op::ChangeReference { row: None, to: self.reference() },
             38..42 => Op::TouchReferencing { row: self.row() },
-            42..46 if self.case.referencing != Referencing::Plain && self.can_move() => {
-                Op::MoveReferencing { row: self.row(), place }
-            }
+            42..46 if self.case.referencing != Referencing::Plain => Op::MoveReferencing { row: self.row(), place },
             42..48 => Op::DeleteReferencing { row: self.row() },
             // Rarely what is there already.
             48..52 => Op::InsertReferenced { keys: vec![self.key()], place, direct },
@@ -532,8 +535,8 @@ impl Author<'_> {
             }
             58..71 => Op::ChangeKey { key: self.key(), to: self.key(), form: self.random.below(3) },
             71..75 => Op::TouchReferenced { key: self.key() },
-            75..85 if self.can_move() => Op::MoveReferenced { key: self.key(), place },
-            75..100 => Op::DeleteReferenced { key: Some(self.key()) },
+            75..85 => Op::MoveReferenced { key: self.key(), place },
+            85..100 => Op::DeleteReferenced { key: Some(self.key()) },
             100 => Op::DeleteReferenced { key: None },
             101 => Op::DeleteMember { place },
             102..107 => Op::LockReferenced { key: self.key(), strength: self.strength() },
@@ -549,11 +552,5 @@ impl Author<'_> {
             }
             _ => Op::Look,
         }
-    }
-
-    /// In an inheritance tree a row moves by DELETE and INSERT in one statement. A native foreign key takes that for a
-    /// DELETE, and acts; ours finds the key still there.
-    fn can_move(&self) -> bool {
-        self.case.referenced == Referenced::Partitioned || self.case.on_delete == Action::None
     }
 }
