@@ -36,3 +36,5 @@ COMMENT ON FUNCTION advisor.repair_constraints(regclass) IS
 COMMENT ON FUNCTION advisor._global_constraints() IS 'the rows of advisor.global_constraints';
 COMMENT ON FUNCTION advisor._follow_ddl() IS 'event trigger: global constraints follow what happens to their tables';
 COMMENT ON FUNCTION advisor._follow_drop() IS 'event trigger: global constraints end with their tables';
+COMMENT ON FUNCTION advisor.simulate_shards(regclass, name, int, bigint) IS
+  'where Citus would put the rows of a table, by its own hash; reads the table, or a sample of so many rows';

@@ -8,6 +8,7 @@ pub mod ddl_event;
 pub mod encoding;
 mod entry_points;
 pub mod guc;
+pub mod hash;
 pub mod identity;
 pub mod index_shape;
 pub mod inheritance;
