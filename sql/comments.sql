@@ -38,3 +38,5 @@ COMMENT ON FUNCTION advisor._follow_ddl() IS 'event trigger: global constraints 
 COMMENT ON FUNCTION advisor._follow_drop() IS 'event trigger: global constraints end with their tables';
 COMMENT ON FUNCTION advisor.simulate_shards(regclass, name, int, bigint) IS
   'where Citus would put the rows of a table, by its own hash; reads the table, or a sample of so many rows';
+COMMENT ON FUNCTION advisor.workload(name[], jsonb) IS
+  'each statement of pg_stat_statements under the plan: how Citus would run it, and the predicate that would make it a router query';

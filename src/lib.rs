@@ -17,6 +17,7 @@ mod error;
 mod pg;
 mod planning;
 mod shards;
+mod workload;
 
 extension_sql_file!("../sql/rules.sql", requires = [planning::rules]);
 extension_sql_file!("../sql/ignored_findings.sql", name = "ignored_findings");

@@ -26,6 +26,7 @@ pub mod scratch;
 pub mod sequence;
 pub mod settings;
 mod startup;
+pub mod statement;
 pub mod tables;
 pub mod transaction;
 pub mod values;

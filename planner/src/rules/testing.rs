@@ -257,6 +257,8 @@ pub fn schema(tables: impl IntoIterator<Item = Table>) -> Schema {
         publications: Vec::new(),
         citus_tables: Vec::new(),
         ignored_findings: Vec::new(),
+        workload: None,
+        no_workload: None,
         unseen: Vec::new(),
     }
 }
