@@ -16,6 +16,8 @@ mod error;
 #[allow(unsafe_code)]
 mod pg;
 mod planning;
+mod shards;
+mod workload;
 
 extension_sql_file!("../sql/rules.sql", requires = [planning::rules]);
 extension_sql_file!("../sql/ignored_findings.sql", name = "ignored_findings");

@@ -21,6 +21,7 @@ pub mod report;
 pub mod rules;
 pub mod schema;
 pub mod search;
+pub mod shards;
 pub mod statistics;
 pub mod workload;
 

@@ -60,6 +60,9 @@ pub struct Schema {
     /// What the statements of the database join and filter by, where somebody has read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<Workload>,
+    /// Why there is no workload, where somebody has looked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_workload: Option<String>,
     /// What the reader could not see, each a sentence.
     #[serde(default)]
     pub unseen: Vec<String>,

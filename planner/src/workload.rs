@@ -1,6 +1,13 @@
 //! What the statements of a database do with its tables, as far as a distribution decision can use it: which columns they
 //! join, and by which columns they find their rows. Read from `pg_stat_statements`, or written by hand.
 
+pub mod classify;
+pub mod edges;
+pub mod facts;
+pub mod node_tree;
+pub mod statement;
+pub mod text;
+
 use serde::{Deserialize, Serialize};
 
 use crate::identifier::RelationName;

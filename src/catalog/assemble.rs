@@ -64,6 +64,7 @@ pub fn assemble(rows: Rows) -> Reading {
             .collect(),
         ignored_findings: sorted(rows.ignored_findings.into_iter().map(|i| i.fingerprint).collect()),
         workload: None,
+        no_workload: None,
         unseen: Vec::new(),
     };
     schema.extension_tables.sort_by(|a, b| a.name.cmp(&b.name));

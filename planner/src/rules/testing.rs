@@ -258,6 +258,7 @@ pub fn schema(tables: impl IntoIterator<Item = Table>) -> Schema {
         citus_tables: Vec::new(),
         ignored_findings: Vec::new(),
         workload: None,
+        no_workload: None,
         unseen: Vec::new(),
     }
 }
