@@ -256,7 +256,7 @@ fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnO
         None => Assignment::default(),
     };
     let request = Request { schemas: schema_names(schemas)?, overrides, search_path: catalog::search_path()? };
-    let schema = catalog::read(None)?;
+    let schema = catalog::read_for_planning()?;
     let graph = Graph::new(&schema);
     let plan = citus_planner::plan(&graph, &request, &mut || {
         check_for_interrupts!();

@@ -79,7 +79,7 @@ impl<'p, 'a> Migration<'p, 'a> {
 
     /// What Citus has of the table when the plan was made.
     pub(super) fn current(&self, table: TableId) -> Option<&'a CitusTable> {
-        current(self.graph, table)
+        self.graph.citus_table(table)
     }
 
     pub(super) fn anchor(&self, group: GroupId) -> Option<TableId> {
@@ -197,13 +197,8 @@ pub(super) fn described(kind: ObjectType, name: &str, table: &RelationName) -> S
     format!("{} \"{name}\" of {table}", kind.as_str())
 }
 
-fn current<'a>(graph: &Graph<'a>, table: TableId) -> Option<&'a CitusTable> {
-    let name = &graph.table(table).name;
-    graph.schema.citus_tables.iter().find(|t| t.name == *name)
-}
-
 fn is_distributed_by(plan: &Plan<'_>, table: TableId) -> Option<i64> {
-    let citus = current(plan.graph(), table).filter(|t| t.kind == "distributed")?;
+    let citus = plan.graph().citus_table(table).filter(|t| t.kind == "distributed")?;
     let column = plan.layout.distribution_column_name(table)?;
     (citus.distribution_column.as_deref() == Some(column)).then_some(citus.colocation_id)
 }
@@ -225,7 +220,7 @@ fn colocation_by_group(plan: &Plan<'_>) -> Vec<Option<i64>> {
 }
 
 fn is_in_place(plan: &Plan<'_>, table: TableId, colocation: &[Option<i64>]) -> bool {
-    let kind = current(plan.graph(), table).map(|t| t.kind.as_str());
+    let kind = plan.graph().citus_table(table).map(|t| t.kind.as_str());
     match plan.layout.placement(table) {
         Placement::Local => matches!(kind, None | Some("local")),
         Placement::Reference => kind == Some("reference"),

@@ -44,6 +44,15 @@ const GROUP_BY_GUESS: Cost = 60 * POINT;
 /// A reference table is a duty (two-phase commit on every write), however small.
 const REFERENCE_TABLE: Cost = POINT;
 
+/// Moving a table that is in its place already, where Citus has tables: work, and a plan that changes its mind for a
+/// trifle is none. Less than any guarantee that the move would save.
+const MOVE: Cost = 40 * POINT;
+const ALL_MOVES: Cost = 1_000 * POINT;
+
+/// A distribution column in which the statistics have seen NULL: Citus refuses those rows, and only a person knows what
+/// belongs there. A plan that runs as it is comes before one that does not.
+const NULLS_THERE: Cost = 60 * POINT;
+
 /// A column, and the key of the table that its name points at.
 pub type InferredRelation = ((TableId, ColumnId), (TableId, ColumnId));
 
@@ -58,6 +67,8 @@ pub struct CostModel<'g, 'a> {
     foreign_key: Cost,
     unique: Cost,
     trigger: Cost,
+    /// Zero where Citus has no tables: everything has to move then.
+    a_move: Cost,
 }
 
 impl<'g, 'a> CostModel<'g, 'a> {
@@ -79,6 +90,11 @@ impl<'g, 'a> CostModel<'g, 'a> {
             foreign_key: each(FOREIGN_KEY, ALL_FOREIGN_KEYS, graph.edges.len()),
             unique: each(UNIQUE, ALL_UNIQUES, uniques),
             trigger: each(TRIGGER, ALL_TRIGGERS, triggers),
+            a_move: if graph.schema.citus_tables.iter().any(|t| t.kind != "local") {
+                each(MOVE, ALL_MOVES, graph.planned_tables().count())
+            } else {
+                0
+            },
         }
     }
 
@@ -89,7 +105,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
 
     /// Cost of each colocation group.
     pub fn group(&self) -> Cost {
-        if self.sizes_guessed { GROUP_BY_GUESS } else { GROUP }
+        if self.sizes_guessed && self.a_move == 0 { GROUP_BY_GUESS } else { GROUP }
     }
 
     /// Cost of distributing this much load and no more.
@@ -101,13 +117,29 @@ impl<'g, 'a> CostModel<'g, 'a> {
     pub fn placement(&self, layout: &Layout<'_>, table: TableId) -> Cost {
         let load = self.load(table);
         let t = self.graph.table(table);
-        match layout.placement(table) {
+        self.moving(layout, table) + match layout.placement(table) {
             Placement::Local => load,
             Placement::Reference => load * REPLICATION_PERCENT / 100 + REFERENCE_TABLE + self.triggers(t),
             Placement::Distributed { column, .. } => {
                 self.keys(layout, table) + self.triggers(t) + self.column(table, column)
             }
         }
+    }
+
+    /// Cost of putting a table elsewhere than Citus has it.
+    fn moving(&self, layout: &Layout<'_>, table: TableId) -> Cost {
+        if self.a_move == 0 {
+            return 0;
+        }
+        let now = self.graph.citus_table(table);
+        let stays = match layout.placement(table) {
+            Placement::Local => now.is_none_or(|t| t.kind == "local"),
+            Placement::Reference => now.is_some_and(|t| t.kind == "reference"),
+            Placement::Distributed { .. } => now.is_some_and(|t| {
+                t.kind == "distributed" && t.distribution_column.as_deref() == layout.distribution_column_name(table)
+            }),
+        };
+        if stays { 0 } else { self.a_move }
     }
 
     fn triggers(&self, table: &Table) -> Cost {
@@ -135,6 +167,9 @@ impl<'g, 'a> CostModel<'g, 'a> {
         let mut cost = 0;
         if !c.not_null {
             cost += load / 50 + POINT / 5;
+            if c.statistics.as_ref().is_some_and(|s| s.null_fraction > 0.0) {
+                cost += load + NULLS_THERE;
+            }
         }
         let base = self.graph.base_type(&c.data_type);
         if base.is_some_and(|b| "BDTE".contains(b.category.as_str()) || is_float(&b.text) || b.kind == TypeKind::Enum) {
@@ -154,7 +189,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
             cost += load / 500;
         }
         // A guess is no reason to spread a table that nothing else is joined with.
-        if self.sizes_guessed && !self.classes.is_shared(table, column) {
+        if self.sizes_guessed && self.a_move == 0 && !self.classes.is_shared(table, column) {
             cost += load + POINT;
         }
         cost
@@ -229,10 +264,11 @@ fn measured_weight(graph: &Graph<'_>, table: TableId) -> f64 {
         return 0.0;
     }
     let rows = graph.rows(table).unwrap_or(0);
+    let in_shards = graph.citus_table(table).is_some_and(|t| t.kind != "local");
     match graph.bytes(table).unwrap_or(0) {
         0 => rows as f64 * 100.0,
         // The files of an empty table have a few pages for its indexes; they say nothing.
-        bytes if rows == 0 && bytes <= 65_536 => 0.0,
+        bytes if rows == 0 && bytes <= 65_536 && !in_shards => 0.0,
         bytes => bytes as f64,
     }
 }
