@@ -81,7 +81,18 @@ impl<'a> Graph<'a> {
         }
         let citus = CitusVersion::of(schema.citus_target.as_deref(), schema.citus_version.as_deref());
         let citus_tables = schema.citus_tables.iter().map(|t| (&t.name, t)).collect();
-        Graph { schema, citus, edges, by_name, citus_tables, columns, outgoing, incoming, partitions, inheritance_children }
+        Graph {
+            schema,
+            citus,
+            edges,
+            by_name,
+            citus_tables,
+            columns,
+            outgoing,
+            incoming,
+            partitions,
+            inheritance_children,
+        }
     }
 
     pub fn table(&self, id: TableId) -> &'a Table {

@@ -128,6 +128,7 @@ impl TableBuilder for Table {
             referenced_index: None,
             definition: format!("FOREIGN KEY ({columns}) REFERENCES public.{target}"),
             comment: None,
+            put_aside: false,
         });
         self
     }
@@ -256,6 +257,7 @@ pub fn schema(tables: impl IntoIterator<Item = Table>) -> Schema {
         publications: Vec::new(),
         citus_tables: Vec::new(),
         ignored_findings: Vec::new(),
+        unfinished: None,
         unseen: Vec::new(),
     }
 }

@@ -117,13 +117,14 @@ impl<'g, 'a> CostModel<'g, 'a> {
     pub fn placement(&self, layout: &Layout<'_>, table: TableId) -> Cost {
         let load = self.load(table);
         let t = self.graph.table(table);
-        self.moving(layout, table) + match layout.placement(table) {
-            Placement::Local => load,
-            Placement::Reference => load * REPLICATION_PERCENT / 100 + REFERENCE_TABLE + self.triggers(t),
-            Placement::Distributed { column, .. } => {
-                self.keys(layout, table) + self.triggers(t) + self.column(table, column)
+        self.moving(layout, table)
+            + match layout.placement(table) {
+                Placement::Local => load,
+                Placement::Reference => load * REPLICATION_PERCENT / 100 + REFERENCE_TABLE + self.triggers(t),
+                Placement::Distributed { column, .. } => {
+                    self.keys(layout, table) + self.triggers(t) + self.column(table, column)
+                }
             }
-        }
     }
 
     /// Cost of putting a table elsewhere than Citus has it.
@@ -238,6 +239,10 @@ impl<'g, 'a> CostModel<'g, 'a> {
                 (Placement::Reference, Placement::Local) => self.foreign_key / 3,
                 _ => 0,
             },
+            // A composite foreign key says already what its rows share: that they share one more is a bold promise.
+            ForeignKeyFate::Widened { columns, .. } if edge.columns.len() > 1 && columns.len() > edge.columns.len() => {
+                self.foreign_key * 3 / 5
+            }
             ForeignKeyFate::Widened { .. } => self.foreign_key / 10,
             ForeignKeyFate::Lost { .. } => {
                 let load = self.load(self.graph.root(edge.referencing));
