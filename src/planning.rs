@@ -300,7 +300,7 @@ fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnO
         search_path: catalog::search_path()?,
         prices: Prices { foreign_key_worth: guc::foreign_key_worth(), nodes: guc::nodes().unwrap_or(ASSUMED_NODES) },
     };
-    let mut schema = catalog::read(None)?;
+    let mut schema = catalog::read_for_planning()?;
     read_workload(&mut schema)?;
     let graph = Graph::new(&schema);
     let plan = citus_planner::plan(&graph, &request, &mut || {

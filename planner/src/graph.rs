@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 
 use crate::citus_version::CitusVersion;
-use crate::schema::{Column, DataType, ForeignKey, RelationName, Schema, Sequence, Table, TableKind, TypeKind};
+use crate::schema::{
+    CitusTable, Column, DataType, ForeignKey, RelationName, Schema, Sequence, Table, TableKind, TypeKind,
+};
 
 /// Position of a table in [`Schema::tables`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +38,7 @@ pub struct Graph<'a> {
     /// Sorted by (referencing table, constraint name).
     pub edges: Vec<Edge>,
     by_name: HashMap<&'a RelationName, TableId>,
+    citus_tables: HashMap<&'a RelationName, &'a CitusTable>,
     columns: Vec<HashMap<&'a str, ColumnId>>,
     outgoing: Vec<Vec<EdgeId>>,
     incoming: Vec<Vec<EdgeId>>,
@@ -98,11 +101,13 @@ impl<'a> Graph<'a> {
             }
         }
         let citus = CitusVersion::of(schema.citus_target.as_deref(), schema.citus_version.as_deref());
+        let citus_tables = schema.citus_tables.iter().map(|t| (&t.name, t)).collect();
         Graph {
             schema,
             citus,
             edges,
             by_name,
+            citus_tables,
             columns,
             outgoing,
             incoming,
@@ -129,6 +134,11 @@ impl<'a> Graph<'a> {
 
     pub fn find(&self, name: &RelationName) -> Option<TableId> {
         self.by_name.get(name).copied()
+    }
+
+    /// What Citus has of the table by now, if anything.
+    pub fn citus_table(&self, table: TableId) -> Option<&'a CitusTable> {
+        self.citus_tables.get(&self.table(table).name).copied()
     }
 
     pub fn column(&self, table: TableId, column: ColumnId) -> &'a Column {

@@ -9,9 +9,9 @@ use crate::plan::{ForeignKeyFate, KeyFate};
 use crate::rules::ObjectType;
 
 use super::context::{Migration, described, regclass};
-use super::losses;
 use super::sql::{Block, Failure};
 use super::{Phase, Step};
+use super::{losses, notebook};
 
 /// Settings and checks.
 pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
@@ -99,6 +99,11 @@ fn ready(block: Block) -> Block {
             "Add a worker: SELECT citus_add_node('its name', 5432);",
         ),
         (
+            "NOT has_database_privilege(current_database(), 'CREATE')",
+            "permission denied to create a schema in this database; the migration writes down there what it puts aside",
+            "Run it as the owner of the database, or a superuser.",
+        ),
+        (
             "current_setting('citus.shard_replication_factor') <> '1'",
             "citus.shard_replication_factor is not 1; Citus supports foreign keys only without replicated shards",
             "SET citus.shard_replication_factor TO 1;",
@@ -111,7 +116,7 @@ fn ready(block: Block) -> Block {
 
 /// Fails where the database is not the one that was planned, with everything that is different in the DETAIL.
 fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
-    let tables = touched(migration);
+    let tables = migration.touched();
     let planned = values(
         tables.iter().map(|&t| {
             let table = migration.graph.table(t);
@@ -282,15 +287,6 @@ fn roomy(block: Block, migration: &Migration<'_, '_>) -> Block {
         )
 }
 
-/// Tables that a step changes: those that move, and the other ends of foreign keys that are dropped.
-fn touched(migration: &Migration<'_, '_>) -> BTreeSet<TableId> {
-    let ends = migration.changed_foreign_keys().flat_map(|k| [k.edge.referencing, k.edge.referenced]);
-    ends.map(|t| migration.graph.root(t))
-        .chain(migration.pending_tables())
-        .chain(migration.plan.keys.iter().filter(|k| k.fate != KeyFate::Kept).map(|k| migration.graph.root(k.table)))
-        .collect()
-}
-
 /// `(VALUES ('public.t', 'x'), ...)`: the list may not be empty in SQL, so an impossible row stands in.
 fn values(rows: impl Iterator<Item = Vec<String>>, columns: usize) -> String {
     let mut rows: Vec<String> = rows.map(|row| format!("({})", row.join(", "))).collect();
@@ -430,7 +426,8 @@ pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
             values(keys.into_iter(), 2)
         ));
     }
-    if !queries.is_empty() {
+    queries.push(notebook::missing_constraints());
+    {
         block = block
             .run(format!(
                 "SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \

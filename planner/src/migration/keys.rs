@@ -10,7 +10,7 @@ use crate::schema::{ConstraintKind, Index, IndexColumn, IndexConstraint, Replica
 
 use super::context::{Migration, described, regclass};
 use super::sql::{Block, Failure};
-use super::{Phase, Step};
+use super::{Phase, Step, notebook};
 
 /// Distribution columns that a wider key needs NOT NULL: of a primary key, or of a replica identity.
 pub(super) fn not_null(migration: &Migration<'_, '_>) -> Vec<Step> {
@@ -141,7 +141,9 @@ fn widen(migration: &Migration<'_, '_>, key: &PlannedKey, column: ColumnId) -> S
 fn lose(migration: &Migration<'_, '_>, key: &PlannedKey, code: &str) -> Step {
     let (table, index) = table_and_index(migration, key);
     let what = described(ObjectType::of_index(index), &index.name, &table.name);
-    let mut block = read_present(migration.checked_block(), &table.name, index).return_if("present IS NULL");
+    let mut block = read_present(migration.checked_block(), &table.name, index)
+        .run(notebook::lost(&table.name, &index.name))
+        .return_if("present IS NULL");
     block = unless_planned(block, &what, index).run(remove(table, index));
     let definition = index.constraint.as_ref().map_or(&index.definition, |c| &c.definition);
     let because = format!(

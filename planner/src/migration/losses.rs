@@ -6,7 +6,7 @@ use crate::rules::{Effect, Finding, ObjectType};
 
 use super::context::{Migration, described, regclass};
 use super::sql::{Failure, comment, one_line};
-use super::{Phase, Step, local_tables};
+use super::{Phase, Step};
 
 /// What rows might stop, and what will be different: comments, so that nothing goes in silence.
 pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
@@ -27,15 +27,6 @@ pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
             statement: comment(&format!("{warning}: {object}: {} ({})", finding.message, finding.code)),
             because: finding.detail.clone().or(finding.hint.clone()).unwrap_or_default(),
         });
-    }
-    for table in local_tables::converted(migration) {
-        let relation = migration.name(table);
-        steps.extend(local_tables::forgotten(migration, table).into_iter().map(|loss| Step {
-            phase: Phase::Prepare,
-            relation: Some(relation.clone()),
-            statement: comment(&format!("Lost: {loss}")),
-            because: format!("A foreign key to a reference table makes Citus take {relation} into its metadata."),
-        }));
     }
     steps
 }

@@ -6,7 +6,7 @@
 //! whole can be cut anywhere and run again, and a second run after success changes nothing.
 //!
 //! One file per thing that happens: [`guard`] refuses and verifies, [`foreign_keys`], [`checks`], [`keys`] and
-//! [`losses`] take away and give back, [`placement`] moves tables, [`local_tables`] keeps what Citus forgets of tables that stay. [`script`]
+//! [`losses`] take away and give back, [`placement`] moves tables, [`notebook`] writes down what must not be forgotten, [`local_tables`] keeps what Citus forgets of tables that stay. [`script`]
 //! prints it for psql.
 
 mod checks;
@@ -16,6 +16,7 @@ mod guard;
 mod keys;
 mod local_tables;
 mod losses;
+mod notebook;
 mod placement;
 mod script;
 mod sql;
@@ -27,6 +28,7 @@ use crate::plan::Plan;
 
 use context::Migration;
 
+pub use notebook::SCHEMA;
 pub use script::script;
 
 /// The part of a migration that a step belongs to; steps are ordered by it.
@@ -93,6 +95,7 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     }
     let mut steps = Vec::new();
     steps.extend(guard::prepare(&migration));
+    steps.push(notebook::open(&migration));
     steps.extend(losses::announce(&migration));
     steps.extend(foreign_keys::drop(&migration));
     steps.extend(checks::drop(&migration));
@@ -102,10 +105,11 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(keys::swap(&migration));
     steps.extend(placement::reference(&migration));
     steps.extend(placement::distribute(&migration));
-    steps.extend(checks::create(&migration));
     steps.extend(foreign_keys::create(&migration));
+    steps.extend(checks::create(&migration));
     steps.extend(guard::verify(&migration));
     steps.extend(placement::truncate(&migration));
+    steps.push(notebook::close(&migration));
     debug_assert!(steps.is_sorted_by_key(|s| s.phase));
     steps
 }

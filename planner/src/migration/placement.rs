@@ -8,6 +8,7 @@ use crate::plan::KeyFate;
 use crate::report::number;
 
 use super::context::{Migration, regclass};
+use super::notebook::SCHEMA;
 use super::sql::{Block, Failure};
 use super::{Phase, Step};
 
@@ -133,6 +134,10 @@ fn counted(block: Block, migration: &Migration<'_, '_>, table: TableId, call: &s
         .run(QUIET)
         .run(format!("LOCK TABLE {name} IN EXCLUSIVE MODE"))
         .run(format!("SELECT count(*) INTO rows_before FROM {name}"))
+        .run(format!(
+            "UPDATE {SCHEMA}.tables SET rows = rows_before WHERE relation = {}",
+            quote_literal(&name.to_string())
+        ))
         .run(call)
         .run(format!("SELECT count(*) INTO rows_after FROM {name}"))
         .fail_if(
@@ -148,10 +153,11 @@ fn counted(block: Block, migration: &Migration<'_, '_>, table: TableId, call: &s
 /// another: its own check looks one step far, this one looks all the way.
 pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration
-        .conversions()
+        .copies()
         .map(|table| {
             let name = migration.name(table);
             let members = members(name);
+            let literal = quote_literal(&name.to_string());
             let plain_below = format!(
                 "EXISTS (WITH RECURSIVE below (t) AS ({members} \
                  UNION SELECT c.conrelid FROM pg_constraint c JOIN below ON c.confrelid = below.t \
@@ -161,6 +167,7 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
             let size_left = format!("(SELECT sum(pg_relation_size(t)) FROM ({members}) AS m (t)) = 0");
             let statement = migration
                 .verified_block()
+                .run(format!("UPDATE {SCHEMA}.tables SET cleaned = true WHERE relation = {literal}"))
                 .return_if(&size_left)
                 .fail_if(
                     &format!("NOT ({})", migration.is_placed(table)),

@@ -57,6 +57,15 @@ const REFERENCE_TABLE: Cost = POINT;
 /// Each gigabyte of a copy on each node, whatever part of the database it is.
 const GIGABYTE_COPIED: Cost = 2 * POINT;
 
+/// Moving a table that is in its place already, where Citus has tables: work, and a plan that changes its mind for a
+/// trifle is none. Less than any guarantee that the move would save; all moves together cost no more than the whole database.
+const ELSEWHERE: Cost = 40 * POINT;
+const ALL_ELSEWHERE: Cost = 1_000 * POINT;
+
+/// A distribution column in which the statistics have seen NULL: Citus refuses those rows, and only a person knows what
+/// belongs there. A plan that runs as it is comes before one that does not.
+const NULLS_THERE: Cost = 60 * POINT;
+
 /// Writing a table once more, to where it goes, and filling a new column: hundredths of the load.
 const MOVE_PERCENT: Cost = 1;
 const BACKFILL_PERCENT: Cost = 5;
@@ -97,6 +106,8 @@ pub struct CostModel<'g, 'a> {
     foreign_key: Cost,
     unique: Cost,
     trigger: Cost,
+    /// Of a table that would have to leave its place; zero where Citus has no tables: everything has to move then.
+    elsewhere: Cost,
     /// Load that has to be distributed before anything else counts.
     target: Cost,
     pub joins: Vec<WorkloadJoin>,
@@ -121,6 +132,11 @@ impl<'g, 'a> CostModel<'g, 'a> {
             foreign_key: each(worth, MOST_FOREIGN_KEYS, graph.edges.len()),
             unique: each(worth / UNIQUE_PART, MOST_UNIQUES, uniques),
             trigger: each(worth / UNIQUE_PART, MOST_TRIGGERS, triggers),
+            elsewhere: if graph.schema.citus_tables.iter().any(|t| t.kind != "local") {
+                ELSEWHERE.min(ALL_ELSEWHERE / graph.planned_tables().count().max(1) as Cost)
+            } else {
+                0
+            },
             target: DATABASE * SPREAD_TARGET_PERCENT / 100,
             joins,
             filters,
@@ -149,7 +165,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
 
     /// Cost of each colocation group.
     pub fn group(&self) -> Cost {
-        if self.loads.guessed { GROUP_BY_GUESS } else { GROUP }
+        if self.loads.guessed && self.elsewhere == 0 { GROUP_BY_GUESS } else { GROUP }
     }
 
     /// Cost of distributing this much load and no more.
@@ -166,23 +182,35 @@ impl<'g, 'a> CostModel<'g, 'a> {
     pub fn placement(&self, layout: &Layout<'_>, table: TableId, charge: &mut Charges<'_>) {
         let load = self.load(table);
         let t = self.graph.table(table);
+        charge(Term::Move, self.moving(layout, table));
         match layout.placement(table) {
             Placement::Local => charge(Term::LocalLoad, load),
             Placement::Reference => {
                 charge(Term::Copies, self.copies(table));
                 charge(Term::ReferenceTable, REFERENCE_TABLE);
                 charge(Term::TriggerLost, self.triggers(t));
-                charge(Term::Move, load * MOVE_PERCENT / 100);
             }
             Placement::Distributed { column, .. } => {
                 self.keys(layout, table, charge);
                 charge(Term::TriggerLost, self.triggers(t));
-                charge(Term::Move, load * MOVE_PERCENT / 100);
                 self.column(table, column, charge);
                 self.fan_out(table, column, charge);
                 charge(Term::Name, self.name(table, column));
             }
         }
+    }
+
+    /// Writing the rows to where they go, unless they are there.
+    fn moving(&self, layout: &Layout<'_>, table: TableId) -> Cost {
+        let now = self.graph.citus_table(table);
+        let stays = match layout.placement(table) {
+            Placement::Local => now.is_none_or(|t| t.kind == "local"),
+            Placement::Reference => now.is_some_and(|t| t.kind == "reference"),
+            Placement::Distributed { .. } => now.is_some_and(|t| {
+                t.kind == "distributed" && t.distribution_column.as_deref() == layout.distribution_column_name(table)
+            }),
+        };
+        if stays { 0 } else { self.elsewhere + self.load(table) * MOVE_PERCENT / 100 }
     }
 
     /// A copy on every node: with three nodes half as much again as on one. Reads spread; disk and writes multiply, writes in
@@ -216,7 +244,8 @@ impl<'g, 'a> CostModel<'g, 'a> {
         let load = self.load(table);
         let c = self.graph.column(table, column);
         if !c.not_null {
-            charge(Term::NullableColumn, load / 50 + POINT / 5);
+            let seen = c.statistics.as_ref().is_some_and(|s| s.null_fraction > 0.0);
+            charge(Term::NullableColumn, load / 50 + POINT / 5 + if seen { load + NULLS_THERE } else { 0 });
         }
         let base = self.graph.base_type(&c.data_type);
         if base.is_some_and(|b| "BDTE".contains(b.category.as_str()) || is_float(&b.text) || b.kind == TypeKind::Enum) {
@@ -242,7 +271,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
             charge(Term::Inferred, load / 500);
         }
         // A guess is no reason to spread a table that nothing else is joined with.
-        if self.loads.guessed && !self.classes.is_shared(table, column) {
+        if self.loads.guessed && self.elsewhere == 0 && !self.classes.is_shared(table, column) {
             charge(Term::Alone, load + POINT);
         }
     }
@@ -306,6 +335,10 @@ impl<'g, 'a> CostModel<'g, 'a> {
                 (Placement::Reference, Placement::Local) => charge(Term::ForeignKeyManaged, self.foreign_key / 3),
                 _ => {}
             },
+            // A composite foreign key says already what its rows share: that they share one more is a bold promise.
+            ForeignKeyFate::Widened { columns, .. } if edge.columns.len() > 1 && columns.len() > edge.columns.len() => {
+                charge(Term::ForeignKeyWidened, self.foreign_key * 3 / 5);
+            }
             ForeignKeyFate::Widened { .. } => charge(Term::ForeignKeyWidened, self.foreign_key / 10),
             ForeignKeyFate::Lost { .. } => {
                 let load = self.load(self.graph.root(edge.referencing));
