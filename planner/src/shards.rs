@@ -190,7 +190,8 @@ mod tests {
     fn ranges_are_those_of_citus() {
         // SELECT shardminvalue, shardmaxvalue FROM pg_dist_shard, of a table with 7 shards (Citus 13.2).
         let ranges = HashRanges::new(7).unwrap();
-        assert_eq!(ranges.range(0), (-2_147_483_648, -1_533_916_892));
+        assert_eq!(ranges.range(0), (-2_147_483_648, -1_533_916_893));
+        assert_eq!(ranges.range(3), (-306_783_380, 306_783_375));
         assert_eq!(ranges.range(6), (1_533_916_888, 2_147_483_647));
     }
 
