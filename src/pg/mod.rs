@@ -4,6 +4,7 @@
 pub mod btree;
 pub mod column;
 pub mod constraint_error;
+pub mod conversion;
 pub mod ddl_event;
 pub mod encoding;
 mod entry_points;
@@ -16,6 +17,8 @@ pub mod invalidation;
 pub mod key;
 pub mod lock;
 pub mod operator_class;
+pub mod own_rows;
+pub mod prepared;
 pub mod query;
 pub mod raise;
 pub mod relation;
