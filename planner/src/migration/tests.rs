@@ -67,6 +67,7 @@ fn plan<'a>(graph: &'a Graph<'a>, assignment: Value) -> Plan<'a> {
         keys: keys.collect(),
         lost_objects: Vec::new(),
         findings: Vec::new(),
+        tenant_schemas: None,
         search: None,
         layout,
     }

@@ -59,6 +59,7 @@ register! {
     "CA116" many_partitions_locks,
     "CA117" shard_like_name,
     "CA118" typed_table_conversion,
+    "CA119" tenant_schema,
     "CA201" distcol_missing,
     "CA202" distcol_system,
     "CA203" distcol_no_hash_opclass,
@@ -165,6 +166,9 @@ fn in_force(layout: &Layout<'_>) -> impl Iterator<Item = &'static Rule> + use<> 
 
 /// What a widened foreign key demands of the rows; only a plan knows which it widens.
 pub const WIDENED: &Rule = &fk_widened::RULE;
+
+/// What keeps the schema of a tenant from being distributed as a whole.
+pub const TENANT_SCHEMA: &Rule = &tenant_schema::RULE;
 
 /// The rule by which Citus refuses this table in this role, whatever the other tables are; `None` for a local table.
 pub fn objection_to_table(layout: &Layout<'_>, table: TableId) -> Option<&'static Rule> {
