@@ -45,9 +45,8 @@ const GROUP_BY_GUESS: Cost = 60 * POINT;
 const REFERENCE_TABLE: Cost = POINT;
 
 /// Moving a table that is in its place already, where Citus has tables: work, and a plan that changes its mind for a
-/// trifle is none. Less than any guarantee that the move would save.
-const MOVE: Cost = 40 * POINT;
-const ALL_MOVES: Cost = 1_000 * POINT;
+/// trifle is none. Less than a relation that only names suggest, and than any guarantee that the move would save.
+const MOVE: Cost = 18 * POINT;
 
 /// A distribution column in which the statistics have seen NULL: Citus refuses those rows, and only a person knows what
 /// belongs there. A plan that runs as it is comes before one that does not.
@@ -90,11 +89,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
             foreign_key: each(FOREIGN_KEY, ALL_FOREIGN_KEYS, graph.edges.len()),
             unique: each(UNIQUE, ALL_UNIQUES, uniques),
             trigger: each(TRIGGER, ALL_TRIGGERS, triggers),
-            a_move: if graph.schema.citus_tables.iter().any(|t| t.kind != "local") {
-                each(MOVE, ALL_MOVES, graph.planned_tables().count())
-            } else {
-                0
-            },
+            a_move: if graph.schema.citus_tables.iter().any(|t| t.kind != "local") { MOVE } else { 0 },
         }
     }
 
@@ -269,11 +264,11 @@ fn measured_weight(graph: &Graph<'_>, table: TableId) -> f64 {
         return 0.0;
     }
     let rows = graph.rows(table).unwrap_or(0);
-    let in_shards = graph.citus_table(table).is_some_and(|t| t.kind != "local");
+    let files = graph.citus_table(table).and_then(|t| t.shard_count).unwrap_or(1).max(1);
     match graph.bytes(table).unwrap_or(0) {
         0 => rows as f64 * 100.0,
         // The files of an empty table have a few pages for its indexes; they say nothing.
-        bytes if rows == 0 && bytes <= 65_536 && !in_shards => 0.0,
+        bytes if rows == 0 && bytes <= 65_536 * files => 0.0,
         bytes => bytes as f64,
     }
 }
