@@ -4,7 +4,7 @@ SET search_path = '';
 WITH objects AS (
 	SELECT c.*, format('%I.%I', n.nspname, c.relname) AS relation
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'advisor', 'citus', 'citus_internal', 'columnar', 'columnar_internal')
+	WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'advisor', 'planned_migration', 'citus', 'citus_internal', 'columnar', 'columnar_internal')
 		AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
 			AND d.objid = c.oid AND d.deptype = 'e')
 		AND c.relname !~ '_1\d{5}$'

@@ -16,7 +16,7 @@ const KIND: &str = "check";
 /// Those of tables that become reference or distributed tables; of local tables that Citus takes into its metadata also
 /// those that are not inherited, since it would validate the former and let children inherit the latter. Partitions
 /// inherit theirs.
-fn put_aside<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = (TableId, &'m Check)> {
+pub(super) fn put_aside<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = (TableId, &'m Check)> {
     let moving = migration.pending_tables().filter(|&t| migration.placement(t) != Placement::Local);
     let not_valid = |check: &Check| !check.validated;
     let forgotten = |check: &Check| !check.validated || check.no_inherit;
@@ -119,4 +119,34 @@ pub(super) fn create(migration: &Migration<'_, '_>) -> Vec<Step> {
         Step { phase: Phase::Constraints, relation: Some(name.clone()), statement, because: "As it was.".to_owned() }
     });
     checks.collect()
+}
+
+/// For the way back.
+pub(super) fn drop_back(migration: &Migration<'_, '_>, table: TableId, check: &Check) -> Step {
+    let name = migration.name(table);
+    let is_citus = format!("EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {})", regclass(name));
+    let model = serde_json::to_string(check).expect("a check is text and flags");
+    let statement = read_present(migration.checked_block(), migration, table, check)
+        .return_if(&format!("present IS NULL OR NOT {is_citus}"))
+        .run(notebook::put_aside(KIND, name, &check.name, &check.definition, &model))
+        .run(format!("ALTER TABLE {name} DROP CONSTRAINT {}", quote_identifier(&check.name)))
+        .finish();
+    let because = "Comes back in phase constraints.".to_owned();
+    Step { phase: Phase::Drop, relation: Some(name.clone()), statement, because }
+}
+
+pub(super) fn create_back(migration: &Migration<'_, '_>, table: TableId, check: &Check) -> Step {
+    let name = migration.name(table);
+    let quoted = quote_identifier(&check.name);
+    let comment = check
+        .comment
+        .as_ref()
+        .map(|text| format!("COMMENT ON CONSTRAINT {quoted} ON {name} IS {}", quote_literal(text)));
+    let statement = read_present(migration.checked_block(), migration, table, check)
+        .return_if("present IS NOT NULL")
+        .run(format!("ALTER TABLE {name} ADD CONSTRAINT {quoted} {}", check.definition))
+        .run_all(comment)
+        .run(notebook::back(KIND, name, &check.name))
+        .finish();
+    Step { phase: Phase::Constraints, relation: Some(name.clone()), statement, because: "As it was.".to_owned() }
 }

@@ -49,6 +49,13 @@ impl<'p, 'a> Migration<'p, 'a> {
         Migration { plan, graph, pending, order, anchors, fingerprint }
     }
 
+    /// The same for the way back, which is not to be mistaken for the way there.
+    pub(super) fn back(plan: &'p Plan<'a>) -> Self {
+        let mut migration = Migration::new(plan);
+        migration.fingerprint.insert_str(0, "back ");
+        migration
+    }
+
     /// Whether there is nothing to do: every table in its place, every key as it will be.
     pub(super) fn is_done(&self) -> bool {
         !self.pending.contains(&true)

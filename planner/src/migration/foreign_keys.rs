@@ -14,7 +14,11 @@ use super::sql::{Failure, comment};
 use super::{Phase, Step, local_tables, notebook};
 
 /// What the notebook calls them.
-const KIND: &str = "foreign key";
+pub(super) const KIND: &str = "foreign key";
+
+/// Without a foreign key to a reference table Citus would take a local table out of its metadata, and forget what it forgets.
+pub(super) const LEAVE_LOCAL_TABLES: &str =
+    "PERFORM set_config('citus.enable_local_reference_table_foreign_keys', 'off', true)";
 
 pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration.changed_foreign_keys().map(|key| drop_one(migration, &key)).collect()
@@ -72,6 +76,7 @@ fn drop_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> S
             destroy.push(notebook::put_aside(KIND, key.table, name, &key.foreign_key.definition, &model));
         }
     }
+    destroy.push(LEAVE_LOCAL_TABLES.to_owned());
     destroy.push(format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table, quote_identifier(name)));
     let statement = block
         .return_if(&done)

@@ -15,6 +15,19 @@ use super::{losses, notebook};
 
 /// Settings and checks.
 pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let mut steps = settings();
+    steps.push(Step {
+        phase: Phase::Prepare,
+        relation: None,
+        statement: checks(migration),
+        because: "Refuses to begin on a database that is not the planned one, or a cluster that is not ready. Without \
+                  it no later step does anything."
+            .to_owned(),
+    });
+    steps
+}
+
+fn settings() -> Vec<Step> {
     let setting = |statement: String, because: &str| Step {
         phase: Phase::Prepare,
         relation: None,
@@ -36,15 +49,43 @@ pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
     for statement in Migration::forget() {
         steps.push(setting(statement, "What an earlier run found in this session does not count."));
     }
+    steps
+}
+
+/// The same for the way back: the tables may be in any state between here and there, but they must be these.
+pub(super) fn prepare_back(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let mut steps = settings();
+    let tables = values(
+        migration.touched().iter().map(|&t| {
+            let table = migration.graph.table(t);
+            let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
+            vec![literal(&table.name), quote_literal(&columns.join(", "))]
+        }),
+        2,
+    );
+    let block = ready(Block::new().declare("problems text"))
+        .run(format!(
+            "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {tables}\n      \
+             AS p (relation, columns))\n  \
+             SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {COLUMNS_AND_OWNERS}) AS found (problem)"
+        ))
+        .fail_if("problems IS NOT NULL", &not_the_planned_one())
+        .run(migration.mark_checked());
     steps.push(Step {
         phase: Phase::Prepare,
         relation: None,
-        statement: checks(migration),
-        because: "Refuses to begin on a database that is not the planned one, or a cluster that is not ready. Without \
-                  it no later step does anything."
-            .to_owned(),
+        statement: block.finish(),
+        because: "Refuses to begin on another database, or a cluster that is not ready.".to_owned(),
     });
     steps
+}
+
+fn not_the_planned_one() -> Failure {
+    Failure::new(
+        "this is not the database that was planned, or not one that you may migrate",
+        "Make a new plan here, or mend the differences.",
+    )
+    .detail("problems")
 }
 
 fn checks(migration: &Migration<'_, '_>) -> String {
@@ -160,14 +201,7 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
              SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found (problem)",
             queries.join("\n    UNION ALL\n    ")
         ))
-        .fail_if(
-            "problems IS NOT NULL",
-            &Failure::new(
-                "this is not the database that was planned, or not one that you may migrate",
-                "Make a new plan here, or mend the differences.",
-            )
-            .detail("problems"),
-        )
+        .fail_if("problems IS NOT NULL", &not_the_planned_one())
 }
 
 /// Fails where a row has no value in its distribution column. Citus would say so itself, but only when all foreign keys

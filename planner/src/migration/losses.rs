@@ -42,15 +42,6 @@ pub(super) fn blockers(migration: &Migration<'_, '_>) -> Vec<String> {
         .collect();
     for id in migration.pending_tables() {
         let table = migration.graph.table(id);
-        // Citus takes neither out of its metadata again.
-        let must_come_back =
-            migration.current(id).is_some_and(|now| now.kind != "local" || migration.placement(id).is_distributed());
-        if must_come_back && table.columns.iter().any(|c| c.identity.is_some()) {
-            lines.push(one_line(&format!(
-                "{}: Citus has it already, and cannot move a table with an identity column again",
-                table.name
-            )));
-        }
         for key in table.foreign_keys.iter().filter(|k| migration.graph.find(&k.referenced).is_none()) {
             lines.push(one_line(&format!(
                 "{}: references {}, which is not part of the plan; drop that foreign key first",

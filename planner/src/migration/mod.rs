@@ -7,17 +7,19 @@
 //!
 //! One file per thing that happens: [`guard`] refuses and verifies, [`foreign_keys`], [`checks`], [`keys`] and
 //! [`losses`] take away and give back, [`placement`] moves tables, [`notebook`] writes down what must not be forgotten, [`local_tables`] keeps what Citus forgets of tables that stay. [`script`]
-//! prints it for psql.
+//! prints it for psql. [`rollback`] is the way back, [`identity`] what is in its way.
 
 mod checks;
 mod context;
 mod foreign_keys;
 mod guard;
+mod identity;
 mod keys;
 mod local_tables;
 mod losses;
 mod notebook;
 mod placement;
+mod rollback;
 mod script;
 mod sql;
 #[cfg(test)]
@@ -29,7 +31,8 @@ use crate::plan::Plan;
 use context::Migration;
 
 pub use notebook::SCHEMA;
-pub use script::script;
+pub use rollback::rollback_steps;
+pub use script::{rollback_script, script};
 
 /// The part of a migration that a step belongs to; steps are ordered by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

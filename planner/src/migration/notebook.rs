@@ -19,24 +19,20 @@ const CONTENTS: &str = include_str!("notebook.sql");
 
 /// Makes the notebook and writes down what is there. A second run keeps what the first has written.
 pub(super) fn open(migration: &Migration<'_, '_>) -> Step {
-    let mut block = migration
-        .checked_block()
-        .run("PERFORM set_config('client_min_messages', 'warning', true)")
-        .run("PERFORM set_config('citus.enable_ddl_propagation', 'off', true)")
-        .run(CONTENTS.trim());
+    let mut block = opened(migration).declare("counted bigint");
     let converted = local_tables::converted(migration);
     let moving: Vec<TableId> = migration.conversions().collect();
     for &table in moving.iter().chain(&converted) {
         let name = migration.name(table);
-        let rows = if migration.graph.table(table).force_row_security {
-            "NULL".to_owned()
-        } else {
-            format!("(SELECT count(*) FROM {name})")
-        };
         let literal = quote_literal(&name.to_string());
+        // Policies would decide which rows are seen. A distributed table cannot be counted inside another statement.
+        let count = match migration.graph.table(table).force_row_security {
+            true => "counted := NULL".to_owned(),
+            false => format!("SELECT count(*) INTO counted FROM {name}"),
+        };
         block = block.run(format!(
-            "INSERT INTO {SCHEMA}.tables SELECT {literal}, {rows}, {}\n    \
-             WHERE NOT EXISTS (SELECT FROM {SCHEMA}.tables WHERE relation = {literal})",
+            "IF NOT EXISTS (SELECT FROM {SCHEMA}.tables WHERE relation = {literal}) THEN\n    {count};\n    \
+             INSERT INTO {SCHEMA}.tables VALUES ({literal}, counted, {});\n  END IF",
             migration.placement(table) == Placement::Local
         ));
     }
@@ -55,6 +51,22 @@ pub(super) fn open(migration: &Migration<'_, '_>) -> Step {
          aside for the time being: in schema {SCHEMA}, which goes with the last step. Counts the rows of each table."
     );
     Step { phase: Phase::Prepare, relation: None, statement: block.finish(), because }
+}
+
+/// The notebook of the way back: only for what is put aside.
+pub(super) fn open_back(migration: &Migration<'_, '_>) -> Step {
+    let because = format!(
+        "What is put aside for the time being is written down in schema {SCHEMA}, which goes with the last step."
+    );
+    Step { phase: Phase::Prepare, relation: None, statement: opened(migration).finish(), because }
+}
+
+fn opened(migration: &Migration<'_, '_>) -> Block {
+    migration
+        .checked_block()
+        .run("PERFORM set_config('client_min_messages', 'warning', true)")
+        .run("PERFORM set_config('citus.enable_ddl_propagation', 'off', true)")
+        .run(CONTENTS.trim())
 }
 
 /// A foreign key or check that goes for the time being, with all that a new plan has to know of it.

@@ -124,6 +124,7 @@ register! {
     "CA618" extension_on_workers,
     "CA619" check_whole_row,
     "CA620" partitioned_check_conversion,
+    "CA621" sequence_type_follows,
     "CA701" view_mixed,
     "CA702" matview,
     "CA703" matview_too_big,

@@ -58,9 +58,8 @@ const REFERENCE_TABLE: Cost = POINT;
 const GIGABYTE_COPIED: Cost = 2 * POINT;
 
 /// Moving a table that is in its place already, where Citus has tables: work, and a plan that changes its mind for a
-/// trifle is none. Less than any guarantee that the move would save; all moves together cost no more than the whole database.
-const ELSEWHERE: Cost = 40 * POINT;
-const ALL_ELSEWHERE: Cost = 1_000 * POINT;
+/// trifle is none. Less than a relation that only names suggest, and than any guarantee that the move would save.
+const ELSEWHERE: Cost = 18 * POINT;
 
 /// A distribution column in which the statistics have seen NULL: Citus refuses those rows, and only a person knows what
 /// belongs there. A plan that runs as it is comes before one that does not.
@@ -132,11 +131,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
             foreign_key: each(worth, MOST_FOREIGN_KEYS, graph.edges.len()),
             unique: each(worth / UNIQUE_PART, MOST_UNIQUES, uniques),
             trigger: each(worth / UNIQUE_PART, MOST_TRIGGERS, triggers),
-            elsewhere: if graph.schema.citus_tables.iter().any(|t| t.kind != "local") {
-                ELSEWHERE.min(ALL_ELSEWHERE / graph.planned_tables().count().max(1) as Cost)
-            } else {
-                0
-            },
+            elsewhere: if graph.schema.citus_tables.iter().any(|t| t.kind != "local") { ELSEWHERE } else { 0 },
             target: DATABASE * SPREAD_TARGET_PERCENT / 100,
             joins,
             filters,
