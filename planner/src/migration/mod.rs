@@ -5,10 +5,11 @@
 //! return last. Each statement is a transaction of its own, guards itself, and does nothing where its work is done: the
 //! whole can be cut anywhere and run again, and a second run after success changes nothing.
 //!
-//! One file per thing that happens: [`guard`] refuses and verifies, [`foreign_keys`], [`checks`], [`keys`] and
+//! One file per thing that happens: [`guard`] refuses and verifies, [`backfill`] adds and fills columns, [`foreign_keys`], [`checks`], [`keys`] and
 //! [`losses`] take away and give back, [`placement`] moves tables, [`local_tables`] keeps what Citus forgets of tables that stay. [`script`]
 //! prints it for psql.
 
+mod backfill;
 mod checks;
 mod context;
 mod foreign_keys;
@@ -32,7 +33,7 @@ pub use script::script;
 /// The part of a migration that a step belongs to; steps are ordered by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Settings, checks, what the user must know before.
+    /// Settings, checks, what the user must know before; columns are added and filled.
     Prepare,
     /// Foreign keys, triggers and policies go; tables distributed otherwise come back.
     Drop,
@@ -94,10 +95,12 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
     steps.extend(guard::prepare(&migration));
     steps.extend(losses::announce(&migration));
+    steps.extend(backfill::fill(&migration));
     steps.extend(foreign_keys::drop(&migration));
     steps.extend(checks::drop(&migration));
     steps.extend(losses::drop(&migration));
     steps.extend(placement::undistribute(&migration));
+    steps.extend(backfill::not_null(&migration));
     steps.extend(keys::not_null(&migration));
     steps.extend(keys::swap(&migration));
     steps.extend(placement::reference(&migration));

@@ -1,6 +1,7 @@
 //! One sentence for each table's role, with evidence that a person can check.
 
 use super::cost::{CostModel, DATABASE};
+use crate::backfill;
 use crate::classes::ColumnClasses;
 use crate::graph::{Edge, Graph, TableId};
 use crate::identifier::quote_identifier;
@@ -31,6 +32,16 @@ pub fn because(
     match layout.placement(table) {
         Placement::Distributed { column, group } => {
             let name = quote_identifier(&graph.column(table, column).name);
+            if let Some(backfill) = graph.backfill(table, column) {
+                return sentence(&[
+                    share(),
+                    format!(
+                        "gets {name} over {}: with it its rows stay on the node of {}",
+                        backfill::in_words(graph, backfill),
+                        backfill.path(graph).first().map_or(String::new(), |e| graph.table(e.referenced).name.to_string())
+                    ),
+                ]);
+            }
             let kept = |edge: &&Edge| kept(layout, edge);
             let partner = graph.outgoing(table).filter(kept).find(|e| {
                 e.referenced != table

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::backfill::is_filled_over;
 use crate::classes::{ColumnClasses, NAMELESS};
 use crate::graph::{ColumnId, Edge, Graph, TableId};
 use crate::layout::{Layout, Placement};
@@ -43,6 +44,20 @@ const GROUP_BY_GUESS: Cost = 60 * POINT;
 
 /// A reference table is a duty (two-phase commit on every write), however small.
 const REFERENCE_TABLE: Cost = POINT;
+
+/// A column that has to be added and filled: every row of the table is written anew, once. A twentieth of the load, and a
+/// point for the trouble.
+const BACKFILL_PERCENT: Cost = 5;
+const BACKFILL: Cost = POINT;
+
+/// Another way to the value, which has to agree.
+const BACKFILL_RIVAL: Cost = 2 * POINT;
+
+/// A table whose rows belong to a tenant, placed otherwise than by the tenant: what is asked about one tenant is then no
+/// longer asked of one node. All such tables together never cost more than this, their load apart.
+const TENANT_APART: Cost = 5 * POINT;
+const TENANT_APART_PERCENT: Cost = 10;
+const ALL_TENANT_APART: Cost = 200 * POINT;
 
 /// A column, and the key of the table that its name points at.
 pub type InferredRelation = ((TableId, ColumnId), (TableId, ColumnId));
@@ -105,7 +120,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
             Placement::Local => load,
             Placement::Reference => load * REPLICATION_PERCENT / 100 + REFERENCE_TABLE + self.triggers(t),
             Placement::Distributed { column, .. } => {
-                self.keys(layout, table) + self.triggers(t) + self.column(table, column)
+                self.keys(layout, table) + self.triggers(t) + self.column(table, column) + self.backfill(table, column)
             }
         }
     }
@@ -126,6 +141,27 @@ impl<'g, 'a> CostModel<'g, 'a> {
             KeyFate::Lost { .. } => self.unique,
         };
         judged.map(cost).sum()
+    }
+
+    /// What it costs that a table whose rows belong to a tenant is not distributed by the tenant.
+    pub fn tenant(&self, table: TableId, placement: Placement) -> Cost {
+        let Some(backfills) = self.graph.backfills() else { return 0 };
+        let Some(tenant) = backfills.tenant_of(table) else { return 0 };
+        let column = placement.distribution_column();
+        if column.is_some_and(|c| self.classes.class(table, c) == tenant) {
+            return 0;
+        }
+        let each = TENANT_APART.min(ALL_TENANT_APART / backfills.tables_of_tenant().max(1) as Cost);
+        each + self.load(table) * TENANT_APART_PERCENT / 100
+    }
+
+    /// What it costs to give a table this column and to fill it; nothing for a column that is there.
+    pub fn backfill(&self, table: TableId, column: ColumnId) -> Cost {
+        let Some(backfill) = self.graph.backfill(table, column) else { return 0 };
+        let load = self.load(table);
+        // Rows that no path leads from have to be found and mended first.
+        let doubt = if backfill.is_certain { 0 } else { load / 50 + POINT / 5 };
+        BACKFILL + load * BACKFILL_PERCENT / 100 + doubt + BACKFILL_RIVAL * backfill.rivals().len() as Cost
     }
 
     /// How well a column spreads the rows, and how sure we are that it can.
@@ -203,6 +239,8 @@ impl<'g, 'a> CostModel<'g, 'a> {
                 (Placement::Reference, Placement::Local) => self.foreign_key / 3,
                 _ => 0,
             },
+            // What a column is filled over holds of the rows without anybody's promise.
+            ForeignKeyFate::Widened { columns, .. } if is_filled_over(self.graph, edge, &columns) => self.foreign_key / 40,
             ForeignKeyFate::Widened { .. } => self.foreign_key / 10,
             ForeignKeyFate::Lost { .. } => {
                 let load = self.load(self.graph.root(edge.referencing));

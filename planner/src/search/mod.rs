@@ -31,9 +31,11 @@ const MOST_STARTS: usize = 32;
 /// Names in the request that do not exist (see [`layout::resolve`]); 42703 for a distribution column; 42809 for
 /// something that is no table; 22023 for a partition, which follows its table.
 pub fn search<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut()) -> Result<Plan<'a>, Error> {
+    let mut classes = ColumnClasses::new(graph);
+    let backfills = graph.look_for_backfills(&classes, &layout::columns_asked_for(graph, request));
+    classes.include(graph, backfills);
     let overrides = check_overrides(graph, request)?;
     let scope = scope(graph, request, &overrides)?;
-    let classes = ColumnClasses::new(graph);
     let model = CostModel::new(graph, &classes);
     let mut domains = Domains::new(graph, &classes, &overrides, &scope);
     domains.drop_impossible(&overrides);
@@ -68,7 +70,7 @@ pub fn search<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut(
 
 /// Overrides by table, refused where they could not even be tried.
 fn check_overrides(graph: &Graph<'_>, request: &Request) -> Result<Vec<(TableId, Named)>, Error> {
-    let named = layout::resolve(graph, &request.overrides, &request.search_path, "overrides")?;
+    let named = layout::resolve(graph, &request.overrides, &request.search_path, "overrides", Graph::find_column_or_backfill)?;
     let mut overrides = Vec::new();
     for (written, named) in request.overrides.0.keys().zip(named) {
         match &named.target {
@@ -149,7 +151,7 @@ impl<'a> Domains<'a, 'a> {
         // Labels first: what joins a labelled table without a label of its own joins its group.
         for (table, named) in overrides {
             let (Some(label), Some(column)) = (&named.entry.group, &named.entry.column) else { continue };
-            let Some(column) = graph.find_column(*table, column) else { continue };
+            let Some(column) = graph.find_column_or_backfill(*table, column) else { continue };
             let group = *by_label.entry(label.clone()).or_insert_with(|| {
                 labels.push(label.clone());
                 labels.len() - 1
@@ -175,7 +177,7 @@ impl<'a> Domains<'a, 'a> {
                 Role::Local => Placement::Local,
                 Role::Reference => Placement::Reference,
                 Role::Distributed => {
-                    let column = named.entry.column.as_deref().and_then(|c| graph.find_column(*table, c));
+                    let column = named.entry.column.as_deref().and_then(|c| graph.find_column_or_backfill(*table, c));
                     let Some(column) = column else { continue };
                     Placement::Distributed { column, group: group_of(classes.class(*table, column), &mut labels) }
                 }
@@ -285,7 +287,8 @@ fn candidates(graph: &Graph<'_>, classes: &ColumnClasses, table: TableId) -> Vec
         }
     }
     ranked.sort_unstable();
-    ranked.into_iter().take(MOST_CANDIDATES).map(|r| r.4).collect()
+    let offered = graph.backfills().map(|b| b.candidates(graph, table)).unwrap_or_default();
+    ranked.into_iter().take(MOST_CANDIDATES).map(|r| r.4).chain(offered).collect()
 }
 
 /// Domains with every cost worked out, names apart.
@@ -310,7 +313,8 @@ impl PricedDomains {
             for &placement in &domains.of[table.0] {
                 scratch.place(table, placement);
                 let among_itself: Cost = self_edges(graph, table).map(|edge| model.foreign_key(&scratch, edge)).sum();
-                own.push(Value { cost: model.placement(&scratch, table) + among_itself, group: placement.group() });
+                let cost = model.placement(&scratch, table) + model.tenant(table, placement) + among_itself;
+                own.push(Value { cost, group: placement.group() });
             }
             scratch.place(table, Placement::Local);
             names.push(domains.of[table.0].iter().map(|&p| model.name(table, p)).collect());
