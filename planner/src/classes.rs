@@ -65,7 +65,11 @@ impl ColumnClasses {
         }
         let classes: Vec<Class> = members.into_values().map(|members| describe(graph, members)).collect();
         let class_of = classes.iter().enumerate().flat_map(|(i, c)| c.members.iter().map(move |&m| (m, i))).collect();
-        ColumnClasses { classes, class_of, inferred }
+        let mut found = ColumnClasses { classes, class_of, inferred };
+        if let Some(backfills) = graph.backfills() {
+            found.include(graph, backfills);
+        }
+        found
     }
 
     /// Puts the columns that tables could be given into the classes of what they copy. They are no members: only what is

@@ -213,9 +213,11 @@ pub(super) fn feasible(mut block: Block, migration: &Migration<'_, '_>) -> Block
     }
     let rewritten: Vec<String> = pending(migration)
         .map(|planned| {
-            let members = members(migration.name(planned.table));
-            let size = format!("(SELECT sum(pg_total_relation_size(m.relid)) FROM ({members}) AS m (relid))");
-            format!("CASE WHEN {} THEN 0 ELSE {size} END", is_complete(migration, planned))
+            // Not CASE: a THEN inside would end PL/pgSQL's condition.
+            let (members, complete) = (members(migration.name(planned.table)), is_complete(migration, planned));
+            format!(
+                "(SELECT coalesce(sum(pg_total_relation_size(m.relid)), 0) FROM ({members}) AS m (relid) WHERE NOT {complete})"
+            )
         })
         .collect();
     if rewritten.is_empty() {
