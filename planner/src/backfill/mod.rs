@@ -369,3 +369,6 @@ fn tenant(
     found.sort_by_key(|(rank, id, tables)| (*rank, std::cmp::Reverse(tables.len()), *id));
     found.into_iter().next().map(|(_, id, tables)| (id, tables))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ mod rule;
 mod situation;
 mod support;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use rule::{
     Check, ColumnCase, Effect, Finding, ForeignKeyCase, KeyCase, Level, ObjectType, Objection, Refusal, Report, Rule,
