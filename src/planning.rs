@@ -187,7 +187,8 @@ fn check_data(
     let search_path = catalog::search_path()?;
     let schema = catalog::read(None)?;
     let graph = Graph::new(&schema);
-    let layout = Layout::from_assignment(&graph, &assignment, &search_path, "assignment").map_err(refuse)?;
+    let layout =
+        Layout::from_assignment_with_backfills(&graph, &assignment, &search_path, "assignment").map_err(refuse)?;
     let mut answers = data::ask(&layout)?;
     answers.retain(|a| !a.finding.is_ignored(&schema));
     Ok(TableIterator::new(answers.into_iter().map(|answer| {

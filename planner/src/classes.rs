@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::backfill::Backfills;
 use crate::graph::{ColumnId, Graph, TableId};
 use crate::schema::{Column, ConstraintKind, Table};
 
@@ -64,7 +65,21 @@ impl ColumnClasses {
         }
         let classes: Vec<Class> = members.into_values().map(|members| describe(graph, members)).collect();
         let class_of = classes.iter().enumerate().flat_map(|(i, c)| c.members.iter().map(move |&m| (m, i))).collect();
-        ColumnClasses { classes, class_of, inferred }
+        let mut found = ColumnClasses { classes, class_of, inferred };
+        if let Some(backfills) = graph.backfills() {
+            found.include(graph, backfills);
+        }
+        found
+    }
+
+    /// Puts the columns that tables could be given into the classes of what they copy. They are no members: only what is
+    /// there says what a class is.
+    pub fn include(&mut self, graph: &Graph<'_>, backfills: &Backfills) {
+        for backfill in backfills.iter() {
+            let real = graph.table(backfill.table).columns.len();
+            let position = backfills.of(backfill.table).iter().position(|b| b.class == backfill.class);
+            self.class_of.extend(position.map(|p| ((backfill.table, real + p), backfill.class)));
+        }
     }
 
     pub fn class(&self, table: TableId, column: ColumnId) -> ClassId {
@@ -82,7 +97,7 @@ impl ColumnClasses {
     }
 }
 
-fn column<'a>(graph: &Graph<'a>, at: (TableId, ColumnId)) -> &'a Column {
+fn column<'g>(graph: &'g Graph<'_>, at: (TableId, ColumnId)) -> &'g Column {
     graph.column(at.0, at.1)
 }
 
@@ -196,13 +211,18 @@ fn tables_named_by(graph: &Graph<'_>, name: &str) -> Vec<(TableId, ColumnId)> {
 /// both are called the same (`tenant_id`, `tenantId`), or one is the key of the table that the other is named after.
 pub fn means_the_same(graph: &Graph<'_>, a: (TableId, ColumnId), b: (TableId, ColumnId)) -> bool {
     let name = |at: (TableId, ColumnId)| {
-        let table = graph.table(at.0);
-        let name = &table.columns[at.1].name;
-        name.strip_prefix(column_prefix(table)).unwrap_or(name).to_lowercase().replace('_', "")
+        let name = &graph.column(at.0, at.1).name;
+        name.strip_prefix(column_prefix(graph.table(at.0))).unwrap_or(name).to_lowercase().replace('_', "")
     };
     let named_after = |at: (TableId, ColumnId), key: (TableId, ColumnId)| {
         is_key(graph, key) && tables_named_by(graph, &graph.column(at.0, at.1).name).contains(&key)
     };
+    // What was copied means what it was copied from.
+    let copied = |at: (TableId, ColumnId)| graph.backfill(at.0, at.1).map(|b| b.class);
+    let origin = |at| copied(at).or_else(|| graph.backfills()?.class_of_source(at));
+    if (copied(a).is_some() || copied(b).is_some()) && origin(a).is_some() && origin(a) == origin(b) {
+        return true;
+    }
     // `id` is each table's own.
     name(a) == name(b) && (name(a) != "id" || a.0 == b.0) || named_after(a, b) || named_after(b, a)
 }

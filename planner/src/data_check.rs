@@ -1,5 +1,7 @@
 //! What only the rows can tell: queries that count the rows in the way of an assignment. Whoever has a server runs them.
 
+use crate::backfill::is_filled_over;
+use crate::backfill::sql::{self, Values};
 use crate::graph::{ColumnId, Edge, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::layout::Layout;
@@ -47,6 +49,8 @@ pub fn checks(layout: &Layout<'_>) -> Vec<DataCheck> {
             ("distcol-null-data", _) => checks.extend(null_distribution_column(layout, table, finding)),
             ("check-not-valid", _) => checks.extend(unchecked_rows(layout, table, &finding)),
             ("long-names", _) => checks.extend(rows_behind_long_name(layout, table, finding)),
+            ("backfill-no-value", _) => checks.extend(no_value(layout, table, finding)),
+            ("backfill-ambiguous", _) => checks.extend(ambiguous(layout, table, finding)),
             ("fk-not-valid", Some(edge)) => checks.extend(orphans(layout, edge, finding)),
             _ => {}
         }
@@ -59,15 +63,13 @@ pub fn checks(layout: &Layout<'_>) -> Vec<DataCheck> {
     checks
 }
 
-/// A table in FROM; ONLY keeps inheritance children out.
 fn from(layout: &Layout<'_>, table: TableId) -> String {
-    let t = layout.graph.table(table);
-    let only = if t.kind == TableKind::Partitioned { "" } else { "ONLY " };
-    format!("{only}{}", t.name)
+    sql::from(layout.graph, table)
 }
 
+/// The value of a column: of one that the table is to be given, what it would be.
 fn column(layout: &Layout<'_>, alias: &str, table: TableId, column: ColumnId) -> String {
-    format!("{alias}.{}", quote_identifier(&layout.graph.column(table, column).name))
+    Values::by_path(layout.graph).of(alias, table, column)
 }
 
 /// Columns that name a row: the primary key, or another key without NULLs.
@@ -108,7 +110,14 @@ fn question(
     );
     let own: Vec<ColumnId> = key.iter().chain(columns).copied().collect();
     let mut reads: Vec<(RelationName, Vec<String>)> = Vec::new();
-    for (table, columns) in std::iter::once((table, own)).chain(others) {
+    let values = Values::by_path(graph);
+    let read = std::iter::once((table, own)).chain(others).flat_map(|(table, columns)| {
+        let (there, added): (Vec<ColumnId>, Vec<ColumnId>) =
+            columns.into_iter().partition(|&c| graph.backfill(table, c).is_none());
+        let added: Vec<_> = added.into_iter().flat_map(|c| values.reads(table, c)).collect();
+        std::iter::once((table, there)).chain(added)
+    });
+    for (table, columns) in read {
         let t = graph.table(table);
         let names = columns.iter().map(|&c| t.columns[c].name.clone()).collect();
         reads.push((t.name.clone(), names));
@@ -120,6 +129,23 @@ fn null_distribution_column(layout: &Layout<'_>, table: TableId, finding: Findin
     let id = layout.graph.find_column(table, &finding.object_name)?;
     let condition = format!("{} IS NULL", column(layout, "t", table, id));
     Some(DataCheck { refused: true, ..question(layout, finding, table, &condition, Vec::new(), &[id]) })
+}
+
+/// Rows that no path leads from.
+fn no_value(layout: &Layout<'_>, table: TableId, finding: Finding) -> Option<DataCheck> {
+    let id = layout.placement(table).distribution_column()?;
+    let condition = format!("{} IS NULL", column(layout, "t", table, id));
+    Some(DataCheck { refused: true, ..question(layout, finding, table, &condition, Vec::new(), &[id]) })
+}
+
+/// Rows whose value depends on the path.
+fn ambiguous(layout: &Layout<'_>, table: TableId, finding: Finding) -> Option<DataCheck> {
+    let id = layout.placement(table).distribution_column()?;
+    let backfill = layout.graph.backfill(table, id)?;
+    let values = Values::by_path(layout.graph);
+    let conditions: Vec<String> =
+        backfill.rivals().iter().filter_map(|rival| values.disagrees("t", backfill, rival)).collect();
+    Some(question(layout, finding, table, &format!("({})", conditions.join(" OR ")), Vec::new(), &[id]))
 }
 
 /// A question for each check constraint of the table, or of a partition of it, that was never validated.
@@ -151,24 +177,11 @@ fn rows_behind_long_name(layout: &Layout<'_>, table: TableId, finding: Finding) 
     Some(DataCheck { refused, ..question(layout, finding, table, "true", Vec::new(), &any) })
 }
 
-/// The operator that says that two columns are equal; `None` where it is not known.
-fn equality(layout: &Layout<'_>, a: (TableId, ColumnId), b: (TableId, ColumnId)) -> Option<String> {
-    let graph = layout.graph;
-    let key = |c: (TableId, ColumnId)| graph.column(c.0, c.1).data_type.as_str();
-    let (x, y) = (graph.base_type(key(a))?, graph.base_type(key(b))?);
-    if x == y {
-        return x.equality.clone();
-    }
-    // Types that PostgreSQL brings are compared across, or cast, by its own operators.
-    let built_in = |t: &crate::schema::DataType| !t.user_made && t.extension.is_none();
-    (built_in(x) && built_in(y)).then(|| "OPERATOR(pg_catalog.=)".to_owned())
-}
-
 /// `t.a = r.b AND ...` for the columns of a foreign key.
 fn matches(layout: &Layout<'_>, edge: &Edge, pairs: &[(ColumnId, ColumnId)]) -> Option<String> {
     let (from, to) = (edge.referencing, edge.referenced);
     let pair = |&(a, b): &(ColumnId, ColumnId)| {
-        let operator = equality(layout, (from, a), (to, b))?;
+        let operator = sql::equality(layout.graph, (from, a), (to, b))?;
         Some(format!("{} {operator} {}", column(layout, "t", from, a), column(layout, "r", to, b)))
     };
     Some(pairs.iter().map(pair).collect::<Option<Vec<_>>>()?.join(" AND "))
@@ -220,14 +233,15 @@ fn partly_null(layout: &Layout<'_>, edge: &Edge) -> Option<DataCheck> {
 
 /// Rows whose distribution column has another value than that of the row they reference: the widened key finds no match.
 fn paths_that_disagree(layout: &Layout<'_>, edge: &Edge) -> Option<DataCheck> {
-    let columns = final_columns(layout, edge)?;
+    let columns = final_columns(layout, edge).filter(|c| !is_filled_over(layout.graph, edge, c))?;
     let added: Vec<(ColumnId, ColumnId)> = columns.iter().filter(|c| !edge.columns.contains(c)).copied().collect();
     let &(from_column, to_column) = added.first()?;
     let declared = ForeignKeyCase::declared(layout, edge);
     let rule = rules::objection_to_foreign_key(layout, &declared)?;
     let graph = layout.graph;
     let (table, referenced) = (graph.table(edge.referencing), graph.table(edge.referenced));
-    let (own, other) = (&table.columns[from_column].name, &referenced.columns[to_column].name);
+    let (own, other) =
+        (&graph.column(edge.referencing, from_column).name, &graph.column(edge.referenced, to_column).name);
     let mut finding = rule.find_foreign_key(layout, &declared)?;
     finding.level = Level::Error;
     finding.effect = Effect::Data;

@@ -3,8 +3,11 @@
 //! Built once per call; everything after it speaks of tables and columns by position.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
+use crate::backfill::{Backfill, Backfills};
 use crate::citus_version::CitusVersion;
+use crate::classes::ColumnClasses;
 use crate::schema::{
     CitusTable, Column, DataType, ForeignKey, RelationName, Schema, Sequence, Table, TableKind, TypeKind,
 };
@@ -47,6 +50,7 @@ pub struct Graph<'a> {
     roots: Vec<TableId>,
     drawing: HashMap<&'a RelationName, Vec<(TableId, ColumnId)>>,
     sequences: HashMap<&'a RelationName, &'a Sequence>,
+    backfills: OnceLock<Backfills>,
 }
 
 impl<'a> Graph<'a> {
@@ -116,6 +120,7 @@ impl<'a> Graph<'a> {
             roots,
             drawing,
             sequences: schema.sequences.iter().map(|s| (&s.name, s)).collect(),
+            backfills: OnceLock::new(),
         }
     }
 
@@ -141,13 +146,44 @@ impl<'a> Graph<'a> {
         self.citus_tables.get(&self.table(table).name).copied()
     }
 
-    pub fn column(&self, table: TableId, column: ColumnId) -> &'a Column {
-        &self.table(table).columns[column]
+    /// A column of the table, or one that it could be given: those stand behind its own.
+    pub fn column(&self, table: TableId, column: ColumnId) -> &Column {
+        match self.backfill(table, column) {
+            Some(backfill) => &backfill.column,
+            None => &self.table(table).columns[column],
+        }
     }
 
-    /// Position of a column by its raw name.
+    /// Position of a column that is there, by its raw name.
     pub fn find_column(&self, table: TableId, name: &str) -> Option<ColumnId> {
         self.columns[table.0].get(name).copied()
+    }
+
+    /// Position of a column that is there or, failing that, of one that the table could be given.
+    pub fn find_column_or_backfill(&self, table: TableId, name: &str) -> Option<ColumnId> {
+        self.find_column(table, name).or_else(|| {
+            let root = self.root(table);
+            let backfills = self.backfills()?.of(root);
+            let position = backfills.iter().position(|b| b.is_possible && b.column.name == name)?;
+            Some(self.table(table).columns.len() + position)
+        })
+    }
+
+    /// What a position behind the table's own columns stands for; `None` for a column that is there.
+    pub fn backfill(&self, table: TableId, column: ColumnId) -> Option<&Backfill> {
+        let behind = column.checked_sub(self.table(table).columns.len())?;
+        self.backfills()?.of(self.root(table)).get(behind)
+    }
+
+    /// The columns that tables could be given, where somebody has looked for them.
+    pub fn backfills(&self) -> Option<&Backfills> {
+        self.backfills.get()
+    }
+
+    /// Looks for columns that tables could be given, unless that is done. `wanted` names, by table and raw column name,
+    /// some that must not be left out.
+    pub fn look_for_backfills(&self, classes: &ColumnClasses, wanted: &[(TableId, String)]) -> &Backfills {
+        self.backfills.get_or_init(|| Backfills::new(self, classes, wanted))
     }
 
     pub fn foreign_key(&self, edge: &Edge) -> &'a ForeignKey {
@@ -162,6 +198,16 @@ impl<'a> Graph<'a> {
     /// Foreign keys that reference this table.
     pub fn incoming(&self, table: TableId) -> impl Iterator<Item = &Edge> {
         self.incoming[table.0].iter().map(|&e| &self.edges[e])
+    }
+
+    /// [`Graph::outgoing`] with their positions.
+    pub fn outgoing_ids(&self, table: TableId) -> impl Iterator<Item = (EdgeId, &Edge)> {
+        self.outgoing[table.0].iter().map(|&e| (e, &self.edges[e]))
+    }
+
+    /// [`Graph::incoming`] with their positions.
+    pub fn incoming_ids(&self, table: TableId) -> impl Iterator<Item = (EdgeId, &Edge)> {
+        self.incoming[table.0].iter().map(|&e| (e, &self.edges[e]))
     }
 
     pub fn is_partition(&self, table: TableId) -> bool {
@@ -246,7 +292,7 @@ impl<'a> Graph<'a> {
     }
 
     /// The type below any number of domains.
-    pub fn base_type(&self, key: &'a str) -> Option<&'a DataType> {
+    pub fn base_type(&self, key: &str) -> Option<&'a DataType> {
         let mut found = self.data_type(key)?;
         while found.kind == TypeKind::Domain {
             found = self.data_type(found.inner.as_deref()?)?;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::Request;
 use crate::assignment::{Assignment, Entry, Role};
+use crate::classes::ColumnClasses;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{ColumnId, Graph, TableId};
 use crate::identifier::{RelationName, parse_qualified_name};
@@ -107,8 +109,34 @@ impl<'a> Layout<'a> {
         search_path: &[String],
         argument: &str,
     ) -> Result<Self, Error> {
+        Self::assigned(graph, assignment, search_path, argument, Graph::find_column)
+    }
+
+    /// The same, where a distribution column may also be one that the table could be given (see [`crate::backfill`]).
+    ///
+    /// # Errors
+    /// As [`Layout::from_assignment`].
+    pub fn from_assignment_with_backfills(
+        graph: &'a Graph<'a>,
+        assignment: &Assignment,
+        search_path: &[String],
+        argument: &str,
+    ) -> Result<Self, Error> {
+        let request =
+            Request { overrides: assignment.clone(), search_path: search_path.to_vec(), ..Request::default() };
+        graph.look_for_backfills(&ColumnClasses::new(graph), &columns_asked_for(graph, &request));
+        Self::assigned(graph, assignment, search_path, argument, Graph::find_column_or_backfill)
+    }
+
+    fn assigned(
+        graph: &'a Graph<'a>,
+        assignment: &Assignment,
+        search_path: &[String],
+        argument: &str,
+        find_column: FindColumn<'a>,
+    ) -> Result<Self, Error> {
         let mut layout = Layout::local(graph);
-        layout.named = resolve(graph, assignment, search_path, argument)?;
+        layout.named = resolve(graph, assignment, search_path, argument, find_column)?;
         let mut labels: BTreeMap<String, GroupId> = BTreeMap::new();
         for named in layout.named.clone() {
             let Target::Table(table) = named.target else { continue };
@@ -124,7 +152,7 @@ impl<'a> Layout<'a> {
                     if group == layout.groups.len() {
                         layout.groups.push(label);
                     }
-                    match graph.find_column(table, column) {
+                    match find_column(graph, table, column) {
                         Some(column) => Placement::Distributed { column, group },
                         None => Placement::Local,
                     }
@@ -147,7 +175,7 @@ impl<'a> Layout<'a> {
             self.placements[partition.0] = match placement {
                 Placement::Distributed { column, group } => {
                     let name = &self.graph.column(table, column).name;
-                    match self.graph.find_column(partition, name) {
+                    match self.graph.find_column_or_backfill(partition, name) {
                         Some(column) => Placement::Distributed { column, group },
                         None => Placement::Local,
                     }
@@ -204,21 +232,38 @@ impl<'a> Layout<'a> {
     }
 }
 
+/// Looks up a column by its raw name.
+pub type FindColumn<'a> = fn(&Graph<'a>, TableId, &str) -> Option<ColumnId>;
+
+/// Distribution columns named by a request, where the table has none of that name. Names that do not exist at all are left
+/// out: somebody else refuses them.
+pub fn columns_asked_for(graph: &Graph<'_>, request: &Request) -> Vec<(TableId, String)> {
+    let asked = request.overrides.0.iter().filter_map(|(written, entry)| {
+        let column = entry.column.as_ref()?;
+        match resolve_name(graph, written, &request.search_path, "overrides") {
+            Ok(Target::Table(table)) if graph.find_column(table, column).is_none() => Some((table, column.clone())),
+            _ => None,
+        }
+    });
+    asked.collect()
+}
+
 /// Resolves the names of an assignment; `argument` is what the SQL argument is called.
 ///
 /// # Errors
 /// 22023 for what cannot be a name or names a table twice, 3F000 and 42P01 for what does not exist.
-pub fn resolve(
-    graph: &Graph<'_>,
+pub fn resolve<'a>(
+    graph: &Graph<'a>,
     assignment: &Assignment,
     search_path: &[String],
     argument: &str,
+    find_column: FindColumn<'a>,
 ) -> Result<Vec<Named>, Error> {
     let mut resolved: Vec<Named> = Vec::new();
     for (written, entry) in &assignment.0 {
         let target = resolve_name(graph, written, search_path, argument)?;
         let target = match (target, entry.column.as_deref()) {
-            (Target::Table(table), Some(column)) if graph.find_column(table, column).is_none() => {
+            (Target::Table(table), Some(column)) if find_column(graph, table, column).is_none() => {
                 Target::MissingColumn(table)
             }
             (target, _) => target,

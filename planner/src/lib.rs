@@ -8,6 +8,7 @@
 
 pub mod assignment;
 pub mod audit;
+pub mod backfill;
 pub mod citus_version;
 pub mod classes;
 pub mod data_check;

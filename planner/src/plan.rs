@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Request;
+use crate::backfill::{Backfill, is_filled_over};
 use crate::classes::means_the_same;
 use crate::graph::{ColumnId, Edge, EdgeId, Graph, TableId};
 use crate::layout::{Layout, Placement};
@@ -22,6 +23,8 @@ pub struct Plan<'a> {
     pub foreign_keys: Vec<PlannedForeignKey>,
     /// What becomes of every unique and exclusion index (see [`rules::key_indexes`]) of planned tables.
     pub keys: Vec<PlannedKey>,
+    /// Columns that tables get, in the order in which they are filled.
+    pub backfills: Vec<PlannedBackfill>,
     /// Triggers and policies that the distribution costs.
     pub lost_objects: Vec<LostObject>,
     /// Every issue of the plan.
@@ -109,6 +112,16 @@ pub enum KeyFate {
     },
 }
 
+/// A distribution column that its table does not have yet.
+#[derive(Clone, Debug)]
+pub struct PlannedBackfill {
+    pub table: TableId,
+    /// Its position behind the table's own columns; [`Graph::backfill`] has the rest.
+    pub column: ColumnId,
+    /// Bytes written to fill it; absent where the size is not known.
+    pub bytes: Option<i64>,
+}
+
 #[derive(Clone, Debug)]
 pub struct LostObject {
     pub table: TableId,
@@ -155,6 +168,7 @@ impl<'a> Plan<'a> {
                 };
                 if let ForeignKeyFate::Widened { columns, .. } = &fate
                     && columns.len() > edge.columns.len()
+                    && !is_filled_over(graph, edge, columns)
                 {
                     let declared = ForeignKeyCase::declared(&layout, edge);
                     let case = ForeignKeyCase { columns: columns.clone(), ..declared };
@@ -188,7 +202,26 @@ impl<'a> Plan<'a> {
                 Some(LostObject { table, kind: f.object_type, name: f.object_name.clone(), code: f.code })
             })
             .collect();
-        Plan { layout, request, tables, foreign_keys, keys, lost_objects, findings, tenant_schemas, search }
+        let mut backfills: Vec<PlannedBackfill> = tables
+            .iter()
+            .filter_map(|t| Some((t.table, layout.placement(t.table).distribution_column()?)))
+            .filter_map(|(table, column)| {
+                let bytes = graph.backfill(table, column)?.bytes(graph);
+                Some(PlannedBackfill { table, column, bytes })
+            })
+            .collect();
+        backfills.sort_by_key(|b| (graph.backfill(b.table, b.column).map(|b| b.distance), b.table));
+        Plan { layout, request, tables, foreign_keys, keys, backfills, lost_objects, findings, tenant_schemas, search }
+    }
+
+    /// Bytes written to fill columns that tables get, as far as sizes are known.
+    pub fn bytes_backfilled(&self) -> i64 {
+        self.backfills.iter().filter_map(|b| b.bytes).sum()
+    }
+
+    /// What there is to know of a column that a table gets.
+    pub fn backfill(&self, planned: &PlannedBackfill) -> &'a Backfill {
+        self.graph().backfill(planned.table, planned.column).expect("a planned backfill was offered")
     }
 
     /// The findings to report: without those that the user ignores.

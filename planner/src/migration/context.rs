@@ -14,6 +14,8 @@ use super::sql::{Block, Failure};
 
 /// Session setting by which a step sees that the checks at the start have passed.
 const CHECKED: &str = "planned_migration.checked";
+/// Session setting by which a step sees that columns may be added and filled.
+const FILLING: &str = "planned_migration.filling";
 /// Session setting by which the clean-up sees that everything is in its place.
 const VERIFIED: &str = "planned_migration.verified";
 
@@ -180,6 +182,11 @@ impl<'p, 'a> Migration<'p, 'a> {
         self.block_after(CHECKED, "the checks at the start of this migration have not passed in this session")
     }
 
+    /// Starts a block that fails unless the checks at the start allow to add and fill columns.
+    pub(super) fn filling_block(&self) -> Block {
+        self.block_after(FILLING, "the checks at the start of this migration have not passed in this session")
+    }
+
     /// Starts a block that fails unless everything was found in its place.
     pub(super) fn verified_block(&self) -> Block {
         self.block_after(VERIFIED, "the migration has not been verified in this session")
@@ -196,6 +203,15 @@ impl<'p, 'a> Migration<'p, 'a> {
         self.mark(CHECKED)
     }
 
+    /// After the checks at the start: columns come first, if there are any to fill.
+    pub(super) fn mark_started(&self) -> String {
+        if self.fills_columns() { self.mark(FILLING) } else { self.mark_checked() }
+    }
+
+    fn fills_columns(&self) -> bool {
+        self.plan.backfills.iter().any(|b| self.is_pending(b.table))
+    }
+
     pub(super) fn mark_verified(&self) -> String {
         self.mark(VERIFIED)
     }
@@ -205,8 +221,9 @@ impl<'p, 'a> Migration<'p, 'a> {
     }
 
     /// Forgets what an earlier run in the same session has found: an exception in the checks could not undo that.
-    pub(super) fn forget() -> [String; 2] {
-        [CHECKED, VERIFIED].map(|setting| format!("SET {setting} TO '';"))
+    pub(super) fn forget(&self) -> Vec<String> {
+        let filling = self.fills_columns().then_some(FILLING);
+        [Some(CHECKED), filling, Some(VERIFIED)].into_iter().flatten().map(|s| format!("SET {s} TO '';")).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::backfill::sql;
 use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::layout::Placement;
@@ -11,11 +12,11 @@ use crate::rules::ObjectType;
 use super::context::{Migration, described, regclass};
 use super::sql::{Block, Failure};
 use super::{Phase, Step};
-use super::{losses, notebook};
+use super::{backfill, losses, notebook};
 
 /// Settings and checks.
 pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
-    let mut steps = settings();
+    let mut steps = settings(migration);
     steps.push(Step {
         phase: Phase::Prepare,
         relation: None,
@@ -27,7 +28,7 @@ pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
     steps
 }
 
-fn settings() -> Vec<Step> {
+fn settings(migration: &Migration<'_, '_>) -> Vec<Step> {
     let setting = |statement: String, because: &str| Step {
         phase: Phase::Prepare,
         relation: None,
@@ -46,7 +47,7 @@ fn settings() -> Vec<Step> {
         "SET citus.enable_local_reference_table_foreign_keys TO on;".to_owned(),
         "Otherwise foreign keys between local and reference tables would be accepted and not enforced.",
     ));
-    for statement in Migration::forget() {
+    for statement in migration.forget() {
         steps.push(setting(statement, "What an earlier run found in this session does not count."));
     }
     steps
@@ -54,7 +55,7 @@ fn settings() -> Vec<Step> {
 
 /// The same for the way back: the tables may be in any state between here and there, but they must be these.
 pub(super) fn prepare_back(migration: &Migration<'_, '_>) -> Vec<Step> {
-    let mut steps = settings();
+    let mut steps = settings(migration);
     let tables = values(
         migration.touched().iter().map(|&t| {
             let table = migration.graph.table(t);
@@ -95,8 +96,9 @@ fn checks(migration: &Migration<'_, '_>) -> String {
     block = unchanged(block, migration);
     block = filled(block, migration);
     block = agreeing(block, migration);
+    block = backfill::feasible(block, migration);
     block = roomy(block, migration);
-    block.run(migration.mark_checked()).finish()
+    block.run(migration.mark_started()).finish()
 }
 
 /// Fails where Citus refuses something that no step changes.
@@ -158,15 +160,23 @@ fn ready(block: Block) -> Block {
 /// Fails where the database is not the one that was planned, with everything that is different in the DETAIL.
 fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
     let tables = migration.touched();
+    let backfills = backfill::pending(migration).next().is_some();
     let planned = values(
         tables.iter().map(|&t| {
             let table = migration.graph.table(t);
             let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
-            vec![literal(&table.name), migration.is_pending(t).to_string(), quote_literal(&columns.join(", "))]
+            let columns = columns.join(", ");
+            let mut row = vec![literal(&table.name), migration.is_pending(t).to_string(), quote_literal(&columns)];
+            if backfills {
+                let added = backfill::added_column(migration, t);
+                row.push(added.map_or("NULL".to_owned(), |added| quote_literal(&format!("{columns}, {added}"))));
+            }
+            row
         }),
-        3,
+        3 + usize::from(backfills),
     );
-    let mut queries = vec![COLUMNS_AND_OWNERS.to_owned()];
+    let with_added = if backfills { " AND now.columns IS DISTINCT FROM p.with_added" } else { "" };
+    let mut queries = vec![COLUMNS_AND_OWNERS.replace("{with_added}", with_added)];
     queries.push(unknown(
         "foreign key",
         "SELECT conrelid, confrelid, conname, pg_get_constraintdef(oid) FROM pg_constraint\n        \
@@ -195,10 +205,11 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
     block
         .run(format!(
             "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {planned}\n      \
-             AS p (relation, moves, columns)),\n  \
+             AS p (relation, moves, columns{})),\n  \
              members AS (SELECT relid FROM planned UNION SELECT t.relid FROM planned, pg_partition_tree(planned.relid) \
              AS t)\n  \
              SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found (problem)",
+            if backfills { ", with_added" } else { "" },
             queries.join("\n    UNION ALL\n    ")
         ))
         .fail_if("problems IS NOT NULL", &not_the_planned_one())
@@ -243,11 +254,14 @@ fn agreeing(block: Block, migration: &Migration<'_, '_>) -> Block {
         .changed_foreign_keys()
         .filter_map(|key| {
             let ForeignKeyFate::Widened { columns, .. } = &key.planned.fate else { return None };
+            let values = sql::Values::by_path(graph);
             let compare = |&(from, to): &(ColumnId, ColumnId), operator: &str| {
-                let from = quote_identifier(&graph.column(key.edge.referencing, from).name);
-                format!("r.{from} {operator} k.{}", quote_identifier(&graph.column(key.edge.referenced, to).name))
+                let from = values.of("r", key.edge.referencing, from);
+                format!("{from} {operator} {}", values.of("k", key.edge.referenced, to))
             };
-            let added = columns.iter().filter(|c| !key.edge.columns.contains(c));
+            // What is being added to the referencing table is looked at with its path.
+            let is_there = |c: &&(ColumnId, ColumnId)| graph.backfill(key.edge.referencing, c.0).is_none();
+            let added = columns.iter().filter(|c| !key.edge.columns.contains(c)).filter(is_there);
             let differs: Vec<String> = added.map(|c| compare(c, "<>")).collect();
             if differs.is_empty() {
                 return None;
@@ -264,8 +278,10 @@ fn agreeing(block: Block, migration: &Migration<'_, '_>) -> Block {
                 described(ObjectType::ForeignKey, &key.foreign_key.name, key.table),
                 query.replacen("SELECT 1", "SELECT r.*", 1)
             );
+            let filled = backfill::pending(migration).find(|b| b.table == key.edge.referenced);
+            let filled = filled.map(|b| format!(" AND NOT {}", backfill::is_complete(migration, b))).unwrap_or_default();
             Some(format!(
-                "IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid IN ({}, {})) THEN\n    IF EXISTS ({query}) THEN\n      \
+                "IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid IN ({}, {})){filled} THEN\n    IF EXISTS ({query}) THEN\n      \
                  problems := concat_ws(E'\\n', problems, {});\n    END IF;\n  END IF",
                 regclass(table),
                 regclass(other),
@@ -338,7 +354,7 @@ fn literal(name: &RelationName) -> String {
 const COLUMNS_AND_OWNERS: &str = "\
     SELECT CASE WHEN c.oid IS NULL THEN p.relation || ' does not exist'
       WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN 'must be owner of table ' || p.relation
-      WHEN now.columns IS DISTINCT FROM p.columns THEN p.relation || ' has the columns ' ||
+      WHEN now.columns IS DISTINCT FROM p.columns{with_added} THEN p.relation || ' has the columns ' ||
         coalesce(now.columns, '(none)') || '; planned were ' || p.columns END
     FROM planned AS p LEFT JOIN pg_class AS c ON c.oid = p.relid
     CROSS JOIN LATERAL (SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)

@@ -22,9 +22,9 @@ pub(super) fn set_not_null_columns(migration: &Migration<'_, '_>) -> Vec<(TableI
     let mut columns: Vec<(TableId, ColumnId)> = Vec::new();
     for key in &migration.plan.keys {
         let KeyFate::Widened { column } = key.fate else { continue };
-        let (table, index) = table_and_index(migration, key);
+        let (_, index) = table_and_index(migration, key);
         let needed = is_primary(index) || replica_identities(migration, key.table, index);
-        if needed && !table.columns[column].not_null && !columns.contains(&(key.table, column)) {
+        if needed && !migration.graph.column(key.table, column).not_null && !columns.contains(&(key.table, column)) {
             columns.push((key.table, column));
         }
     }
@@ -117,7 +117,7 @@ fn unless_planned(block: Block, what: &str, index: &Index) -> Block {
 fn widen(migration: &Migration<'_, '_>, key: &PlannedKey, column: ColumnId) -> Step {
     let (table, index) = table_and_index(migration, key);
     let what = described(ObjectType::of_index(index), &index.name, &table.name);
-    let column = &table.columns[column].name;
+    let column = &migration.graph.column(key.table, column).name;
     let mut block = read_present(migration.checked_block(), &table.name, index)
         .return_if(&format!("first_column = {}", quote_literal(column)));
     block = unless_planned(block, &what, index);

@@ -5,10 +5,12 @@
 //! return last. Each statement is a transaction of its own, guards itself, and does nothing where its work is done: the
 //! whole can be cut anywhere and run again, and a second run after success changes nothing.
 //!
-//! One file per thing that happens: [`guard`] refuses and verifies, [`foreign_keys`], [`checks`], [`keys`] and
-//! [`losses`] take away and give back, [`placement`] moves tables, [`notebook`] writes down what must not be forgotten, [`local_tables`] keeps what Citus forgets of tables that stay. [`script`]
-//! prints it for psql. [`rollback`] is the way back, [`identity`] what is in its way.
+//! One file per thing that happens: [`guard`] refuses and verifies, [`backfill`] adds and fills columns, [`foreign_keys`],
+//! [`checks`], [`keys`] and [`losses`] take away and give back, [`placement`] moves tables, [`notebook`] writes down what must
+//! not be forgotten, [`local_tables`] keeps what Citus forgets of tables that stay. [`script`] prints it for psql.
+//! [`rollback`] is the way back, [`identity`] what is in its way.
 
+mod backfill;
 mod checks;
 mod context;
 mod foreign_keys;
@@ -37,7 +39,7 @@ pub use script::{rollback_script, script};
 /// The part of a migration that a step belongs to; steps are ordered by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Settings, checks, what the user must know before.
+    /// Settings, checks, what the user must know before; columns are added and filled.
     Prepare,
     /// Foreign keys, triggers and policies go; tables distributed otherwise come back.
     Drop,
@@ -100,10 +102,12 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(guard::prepare(&migration));
     steps.push(notebook::open(&migration));
     steps.extend(losses::announce(&migration));
+    steps.extend(backfill::fill(&migration));
     steps.extend(foreign_keys::drop(&migration));
     steps.extend(checks::drop(&migration));
     steps.extend(losses::drop(&migration));
     steps.extend(placement::undistribute(&migration));
+    steps.extend(backfill::not_null(&migration));
     steps.extend(keys::not_null(&migration));
     steps.extend(keys::swap(&migration));
     steps.extend(placement::reference(&migration));

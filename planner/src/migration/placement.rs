@@ -133,7 +133,7 @@ fn move_table(migration: &Migration<'_, '_>, table: TableId, phase: Phase, call:
 }
 
 /// A query for a table and its partitions (`pg_partition_tree` alone knows nothing of an ordinary table).
-fn members(name: &RelationName) -> String {
+pub(super) fn members(name: &RelationName) -> String {
     let this = regclass(name);
     format!("SELECT {this}::oid UNION SELECT relid::oid FROM pg_partition_tree({this})")
 }

@@ -65,6 +65,7 @@ fn plan<'a>(graph: &'a Graph<'a>, assignment: Value) -> Plan<'a> {
         tables: tables.collect(),
         foreign_keys: foreign_keys.collect(),
         keys: keys.collect(),
+        backfills: Vec::new(),
         lost_objects: Vec::new(),
         findings: Vec::new(),
         tenant_schemas: None,

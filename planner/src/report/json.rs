@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::graph::{ColumnId, Graph, TableId};
-use crate::plan::{ForeignKeyFate, KeyFate, Plan};
+use crate::backfill::sql;
+use crate::graph::{ColumnId, Edge, Graph, TableId};
+use crate::plan::{ForeignKeyFate, KeyFate, Plan, PlannedBackfill};
 use crate::rules::ObjectType;
 
 /// Raised when a reader must know that fields changed their meaning.
@@ -85,6 +86,8 @@ pub fn render(plan: &Plan<'_>) -> Value {
                 "code": code,
             })
         }).collect::<Vec<_>>(),
+        "backfills": plan.backfills.iter().map(|b| backfill(plan, b)).collect::<Vec<_>>(),
+        "bytes_backfilled": plan.bytes_backfilled(),
         "issues": plan.reported().map(|f| {
             let mut value = json!(f);
             value["relation"] = json!(f.relation.to_string());
@@ -96,6 +99,35 @@ pub fn render(plan: &Plan<'_>) -> Value {
     })
 }
 
-fn column<'a>(graph: &Graph<'a>, table: TableId, column: ColumnId) -> &'a str {
+/// A column that a table gets: what it is, over which foreign keys it is filled, with which statement.
+fn backfill(plan: &Plan<'_>, planned: &PlannedBackfill) -> Value {
+    let graph = plan.graph();
+    let backfill = plan.backfill(planned);
+    let step = |edge: &Edge| {
+        json!({
+            "relation": graph.table(edge.referencing).name.to_string(),
+            "foreign_key": graph.foreign_key(edge).name,
+            "columns": graph.foreign_key(edge).columns,
+            "referenced": graph.table(edge.referenced).name.to_string(),
+            "referenced_columns": graph.foreign_key(edge).referenced_columns,
+        })
+    };
+    json!({
+        "relation": graph.table(planned.table).name.to_string(),
+        "column": backfill.column.name,
+        "type": backfill.column.type_text,
+        "path": backfill.path(graph).into_iter().map(step).collect::<Vec<_>>(),
+        "copies": {
+            "relation": graph.table(backfill.source.0).name.to_string(),
+            "column": column(graph, backfill.source.0, backfill.source.1),
+        },
+        "other_ways": backfill.rivals().iter().map(|w| &graph.foreign_key(&graph.edges[w.edge]).name).collect::<Vec<_>>(),
+        "every_row_gets_a_value": backfill.is_certain,
+        "bytes": planned.bytes,
+        "statement": format!("{};", sql::fill(&plan.layout, backfill)),
+    })
+}
+
+fn column<'g>(graph: &'g Graph<'_>, table: TableId, column: ColumnId) -> &'g str {
     &graph.column(table, column).name
 }

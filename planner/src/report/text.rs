@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::number::{count, size, thousands};
 use crate::Request;
 use crate::assignment::{Assignment, Entry, Role};
+use crate::backfill;
 use crate::graph::{Graph, TableId};
 use crate::identifier::{quote_identifier, quote_identifiers, quote_literal};
 use crate::layout::Placement;
@@ -176,6 +177,16 @@ impl Report<'_, '_> {
             let dropped = [(triggers, "trigger"), (objects - triggers, "policy")];
             let dropped: Vec<String> = dropped.iter().filter(|d| d.0 > 0).map(|d| count(d.0, d.1)).collect();
             words.push(format!("Drops {}.", dropped.join(" and ")));
+        }
+        if !self.plan.backfills.is_empty() {
+            let unknown = self.plan.backfills.iter().any(|b| b.bytes.is_none());
+            let bytes = match (self.plan.bytes_backfilled(), unknown) {
+                (0, true) => String::new(),
+                (bytes, true) => format!(" ({} and more written once)", size(bytes)),
+                (bytes, false) => format!(" ({} written once)", size(bytes)),
+            };
+            let tables = self.plan.backfills.len();
+            words.push(format!("Adds the distribution column to {} and fills it{bytes}.", count(tables, "table")));
         }
         match self.to_fix().len() {
             0 => words.push("Nothing to check or fix first.".to_owned()),
@@ -360,6 +371,12 @@ impl Report<'_, '_> {
             (None, TableKind::Foreign) => "foreign table".to_owned(),
             _ => String::new(),
         };
+        let is_added = self.plan.backfills.iter().any(|b| b.table == planned.table);
+        let note = match (is_added, note.as_str()) {
+            (true, "") => "column added".to_owned(),
+            (true, other) => format!("{other}, column added"),
+            _ => note,
+        };
         [
             table.name.to_string(),
             column.map(|c| format!("on {}", quote_identifier(c))).unwrap_or_default(),
@@ -462,13 +479,24 @@ impl Report<'_, '_> {
 
     fn changes(&mut self) {
         let mut changes: Vec<String> = Vec::new();
+        for planned in &self.plan.backfills {
+            let backfill = self.plan.backfill(planned);
+            let bytes = planned.bytes.map(|b| format!("; {} written once", size(b))).unwrap_or_default();
+            changes.push(format!(
+                "{} gets {} {} NOT NULL, filled over {}{bytes}",
+                self.graph.table(planned.table).name,
+                quote_identifier(&backfill.column.name),
+                backfill.column.type_text,
+                backfill::in_words(self.graph, backfill),
+            ));
+        }
         for key in &self.plan.keys {
             if let KeyFate::Widened { column } = key.fate {
                 let key_table = key.table;
                 let table = self.graph.table(key.table);
                 let index = &table.indexes[key.index];
-                let keys =
-                    index.columns.iter().filter(|c| c.key && c.column.as_deref() != Some(&table.columns[column].name));
+                let added = &self.graph.column(key.table, column).name;
+                let keys = index.columns.iter().filter(|c| c.key && c.column.as_deref() != Some(added));
                 let columns: Vec<&str> = keys.map(|c| c.text.as_str()).collect();
                 let (added, kind) = (&table.columns[column].name, ObjectType::of_index(index));
                 if let (Some(partition_key), Some(_)) = (&table.partition_key, &index.constraint) {
@@ -496,8 +524,8 @@ impl Report<'_, '_> {
                     table.name,
                     ObjectType::of_index(index).as_str(),
                     quote_identifier(&index.name),
-                    quote_identifier(&table.columns[column].name),
-                    quote_identifier(&table.columns[column].name),
+                    quote_identifier(added),
+                    quote_identifier(added),
                     columns.join(", ")
                 ));
             }

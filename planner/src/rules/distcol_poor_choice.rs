@@ -58,7 +58,8 @@ fn applies(layout: &Layout<'_>, case: &ColumnCase) -> bool {
 /// Where the distribution column joins nothing, a column that does: with the table it is joined with and that column.
 fn better_column(layout: &Layout<'_>, case: &ColumnCase) -> Option<(ColumnId, TableId, bool)> {
     let graph = layout.graph;
-    let joins = graph.outgoing(case.table).any(|e| e.columns.iter().any(|&(from, _)| from == case.column))
+    let joins = graph.backfill(case.table, case.column).is_some()
+        || graph.outgoing(case.table).any(|e| e.columns.iter().any(|&(from, _)| from == case.column))
         || graph.incoming(case.table).any(|e| e.columns.iter().any(|&(_, to)| to == case.column));
     if joins {
         return None;

@@ -3,6 +3,7 @@
 use super::rule::declare_rule;
 use super::support::{ident, name};
 use super::{Check, ForeignKeyCase, Objection};
+use crate::backfill::sql::Values;
 use crate::identifier::quote_identifier;
 use crate::layout::Layout;
 
@@ -51,18 +52,21 @@ fn applies(_: &Layout<'_>, case: &ForeignKeyCase<'_>) -> bool {
 fn word(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Objection {
     let graph = layout.graph;
     let (referencing, referenced) = (case.edge.referencing, case.edge.referenced);
-    let column = |side: &str, table, column| format!("{side}.{}", quote_identifier(&graph.column(table, column).name));
+    let values = Values::by_path(graph);
+    let column = |side: &str, table, column| values.of(side, table, column);
     let of = |&(from, to): &(usize, usize)| (column("r", referencing, from), column("k", referenced, to));
     let added = case.columns.iter().filter(|c| !case.edge.columns.contains(c)).map(of);
     let declared = case.edge.columns.iter().map(of);
-    let differs: Vec<String> = added.clone().map(|(from, to)| format!("{from} <> {to}")).collect();
+    let differs: Vec<String> = added.map(|(from, to)| format!("{from} <> {to}")).collect();
     let joins: Vec<String> = declared.map(|(from, to)| format!("{from} = {to}")).collect();
     let (table, other) = (name(layout, referencing), name(layout, referenced));
-    let demand = |(from, to): (String, String)| match (&from[2..], &to[2..]) {
+    let bare = |table, column| quote_identifier(&graph.column(table, column).name);
+    let demand = |&(from, to): &(usize, usize)| match (bare(referencing, from), bare(referenced, to)) {
         (from, to) if from == to => format!("an equal {from}"),
         (from, to) => format!("{from} = {to}"),
     };
-    let demands = added.map(demand).collect::<Vec<_>>().join(" and ");
+    let demands = case.columns.iter().filter(|c| !case.edge.columns.contains(c)).map(demand);
+    let demands = demands.collect::<Vec<_>>().join(" and ");
     Objection {
         message: format!("{} will demand {demands} too", ident(&case.foreign_key.name)),
         detail: Some(format!(

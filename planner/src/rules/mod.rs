@@ -7,7 +7,7 @@ mod rule;
 mod situation;
 mod support;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use rule::{
     Check, ColumnCase, Effect, Finding, ForeignKeyCase, KeyCase, Level, ObjectType, Objection, Refusal, Report, Rule,
@@ -73,6 +73,10 @@ register! {
     "CA211" distcol_group_type_mismatch,
     "CA212" distcol_group_collation_mismatch,
     "CA213" distcol_frozen_after,
+    "CA220" backfill_new_rows,
+    "CA221" backfill_no_value,
+    "CA222" backfill_ambiguous,
+    "CA223" backfill_fires_triggers,
     "CA301" unique_missing_distcol,
     "CA302" exclude_missing_distcol_equality,
     "CA303" unique_distcol_only_in_include,

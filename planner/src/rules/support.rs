@@ -138,7 +138,11 @@ pub fn rebuild_foreign_key(
 ) -> Option<String> {
     let graph = layout.graph;
     let key = case.foreign_key;
-    if !has_key_on(graph.table(case.edge.referenced), columns.iter().map(|c| c.1)) {
+    // A column that is still to be added is in no statement that can be run now.
+    let is_added = |&(f, t): &(ColumnId, ColumnId)| {
+        graph.backfill(case.edge.referencing, f).is_some() || graph.backfill(case.edge.referenced, t).is_some()
+    };
+    if columns.iter().any(is_added) || !has_key_on(graph.table(case.edge.referenced), columns.iter().map(|c| c.1)) {
         return None;
     }
     let (table, referenced) = (name(layout, case.edge.referencing), name(layout, case.edge.referenced));
@@ -183,6 +187,9 @@ pub fn widen_key(layout: &Layout<'_>, table: TableId, index: &Index) -> Option<S
     }
     let column = distribution_column(layout, table)?;
     let name = name(layout, table);
+    if layout.graph.find_column(table, &column.name).is_none() {
+        return None; // It is still to be added.
+    }
     let keys = index.columns.iter().filter(|c| c.key);
     let others = keys.filter(|c| c.column.as_deref() != Some(&column.name));
     let exclusion = index.constraint.as_ref().is_some_and(|c| c.kind == ConstraintKind::Exclusion);

@@ -315,3 +315,17 @@ pub fn blocked(schema: &Schema, text: &str) -> Vec<String> {
         .map(|f| format!("{} {}.{}", f.name, f.relation.name, f.object_name))
         .collect()
 }
+
+/// What one rule finds in the plan with these overrides, which may name columns that tables do not have.
+pub fn of_plan(schema: &Schema, text: &str, rule: &str) -> Vec<Finding> {
+    let graph = Graph::new(schema);
+    let request =
+        crate::Request { overrides: assignment(text), search_path: vec!["public".into()], ..Default::default() };
+    let plan = crate::plan(&graph, &request, &mut || ()).unwrap();
+    plan.findings.into_iter().filter(|f| f.name == rule).collect()
+}
+
+/// The same as `table.object`.
+pub fn found_of_plan(schema: &Schema, text: &str, rule: &str) -> Vec<String> {
+    of_plan(schema, text, rule).into_iter().map(|f| format!("{}.{}", f.relation.name, f.object_name)).collect()
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cost::{CostModel, DATABASE};
+use crate::backfill;
 use crate::classes::ColumnClasses;
 use crate::graph::{ColumnId, Edge, Graph, TableId};
 use crate::identifier::quote_identifier;
@@ -52,6 +53,19 @@ fn because(reasons: &Reasons<'_, '_>, table: TableId, overridden: bool) -> Strin
     match layout.placement(table) {
         Placement::Distributed { column, group } => {
             let name = quote_identifier(&graph.column(table, column).name);
+            if let Some(backfill) = graph.backfill(table, column) {
+                return sentence(&[
+                    share(),
+                    format!(
+                        "gets {name} over {}: with it its rows stay on the node of {}",
+                        backfill::in_words(graph, backfill),
+                        backfill
+                            .path(graph)
+                            .first()
+                            .map_or(String::new(), |e| graph.table(e.referenced).name.to_string())
+                    ),
+                ]);
+            }
             let kept = |edge: &&Edge| kept(layout, edge);
             let partner = graph.outgoing(table).filter(kept).find(|e| {
                 e.referenced != table

@@ -36,7 +36,7 @@ impl<'a> Domains<'a> {
         // Labels first: what joins a labelled table without a label of its own joins its group.
         for (table, named) in overrides {
             let (Some(label), Some(column)) = (&named.entry.group, &named.entry.column) else { continue };
-            let Some(column) = graph.find_column(*table, column) else { continue };
+            let Some(column) = graph.find_column_or_backfill(*table, column) else { continue };
             let group = groups.labelled(label, classes.class(*table, column));
             forced.insert(*table, Placement::Distributed { column, group });
         }
@@ -45,7 +45,7 @@ impl<'a> Domains<'a> {
                 Role::Local => Placement::Local,
                 Role::Reference => Placement::Reference,
                 Role::Distributed => {
-                    let column = named.entry.column.as_deref().and_then(|c| graph.find_column(*table, c));
+                    let column = named.entry.column.as_deref().and_then(|c| graph.find_column_or_backfill(*table, c));
                     let Some(column) = column else { continue };
                     let group = groups.of(classes.class(*table, column), classes, graph);
                     Placement::Distributed { column, group }
@@ -192,6 +192,14 @@ fn candidates(
         }
     }
     ranked.sort_unstable();
-    let ranked = ranked.into_iter().take(MOST_CANDIDATES).map(|r| r.4);
-    ranked.chain(plain.map(|(_, column)| column)).collect()
+    let mut best: Vec<ColumnId> = ranked.into_iter().take(MOST_CANDIDATES).map(|r| r.4).collect();
+    best.extend(plain.map(|(_, column)| column));
+    // And columns that the table could be given.
+    for column in graph.backfills().map(|b| b.candidates(graph, table)).unwrap_or_default() {
+        alone.place(table, Placement::Distributed { column, group: 0 });
+        if !rules::is_refused(alone, table, used) {
+            best.push(column);
+        }
+    }
+    best
 }

@@ -28,9 +28,11 @@ use solver::Solution;
 /// Names in the request that do not exist (see [`layout::resolve`]); 42703 for a distribution column; 42809 for
 /// something that is no table; 22023 for a partition, which follows its table.
 pub fn search<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut()) -> Result<Plan<'a>, Error> {
+    let mut classes = ColumnClasses::new(graph);
+    let backfills = graph.look_for_backfills(&classes, &layout::columns_asked_for(graph, request));
+    classes.include(graph, backfills);
     let overrides = check_overrides(graph, request)?;
     let scope = scope(graph, request, &overrides)?;
-    let classes = ColumnClasses::new(graph);
     let search = Search::new(graph, request, &classes, overrides, &scope, tick);
     let solution = search.priced.solve(tick);
     let decided_by_name = search.rival(&solution, tick);
@@ -158,7 +160,8 @@ impl<'s, 'a> Search<'s, 'a> {
 
 /// Overrides by table, refused where they could not even be tried.
 fn check_overrides(graph: &Graph<'_>, request: &Request) -> Result<Vec<(TableId, Named)>, Error> {
-    let named = layout::resolve(graph, &request.overrides, &request.search_path, "overrides")?;
+    let named =
+        layout::resolve(graph, &request.overrides, &request.search_path, "overrides", Graph::find_column_or_backfill)?;
     let mut overrides = Vec::new();
     for (written, named) in request.overrides.0.keys().zip(named) {
         match &named.target {

@@ -12,6 +12,7 @@ pub use term::Term;
 use std::collections::HashMap;
 
 use crate::Prices;
+use crate::backfill::is_filled_over;
 use crate::classes::{ColumnClasses, NAMELESS};
 use crate::graph::{ColumnId, Edge, Graph, TableId};
 use crate::layout::{Layout, Placement};
@@ -69,6 +70,15 @@ const NULLS_THERE: Cost = 60 * POINT;
 const MOVE_PERCENT: Cost = 1;
 const BACKFILL_PERCENT: Cost = 5;
 const BACKFILL: Cost = POINT;
+
+/// Another way to the value of a new column, which has to agree.
+const BACKFILL_RIVAL: Cost = 2 * POINT;
+
+/// A table whose rows belong to a tenant, placed otherwise than by the tenant: what is asked about one tenant is then no
+/// longer asked of one node. All such tables together never cost more than this, their load apart.
+const TENANT_APART: Cost = 5 * POINT;
+const TENANT_APART_PERCENT: Cost = 10;
+const ALL_TENANT_APART: Cost = 200 * POINT;
 
 /// A statement that every node must answer costs a fifth of what one costs that joins across nodes.
 const FAN_OUT_PERCENT: Cost = 20;
@@ -178,6 +188,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
         let load = self.load(table);
         let t = self.graph.table(table);
         charge(Term::Move, self.moving(layout, table));
+        charge(Term::TenantApart, self.tenant_apart(table, layout.placement(table)));
         match layout.placement(table) {
             Placement::Local => charge(Term::LocalLoad, load),
             Placement::Reference => {
@@ -189,6 +200,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
                 self.keys(layout, table, charge);
                 charge(Term::TriggerLost, self.triggers(t));
                 self.column(table, column, charge);
+                charge(Term::Backfill, self.backfill(table, column));
                 self.fan_out(table, column, charge);
                 charge(Term::Name, self.name(table, column));
             }
@@ -271,11 +283,24 @@ impl<'g, 'a> CostModel<'g, 'a> {
         }
     }
 
-    /// What it costs to add a column to a table and fill it, when this many bytes are written for it.
-    pub fn backfill(&self, table: TableId, bytes: i64) -> Cost {
-        let own = self.graph.bytes(table).unwrap_or(0).max(1);
-        let again = i128::from(self.load(table)) * i128::from(bytes.max(0)) / i128::from(own);
-        BACKFILL + again as Cost * BACKFILL_PERCENT / 100
+    /// What it costs to give a table this column and to fill it; nothing for a column that is there.
+    fn backfill(&self, table: TableId, column: ColumnId) -> Cost {
+        let Some(backfill) = self.graph.backfill(table, column) else { return 0 };
+        let load = self.load(table);
+        // Rows that no path leads from have to be found and mended first.
+        let doubt = if backfill.is_certain { 0 } else { load / 50 + POINT / 5 };
+        BACKFILL + load * BACKFILL_PERCENT / 100 + doubt + BACKFILL_RIVAL * backfill.rivals().len() as Cost
+    }
+
+    /// What it costs that a table whose rows belong to a tenant is not distributed by the tenant.
+    fn tenant_apart(&self, table: TableId, placement: Placement) -> Cost {
+        let Some(backfills) = self.graph.backfills() else { return 0 };
+        let Some(tenant) = backfills.tenant_of(table) else { return 0 };
+        if placement.distribution_column().is_some_and(|c| self.classes.class(table, c) == tenant) {
+            return 0;
+        }
+        let each = TENANT_APART.min(ALL_TENANT_APART / backfills.tables_of_tenant().max(1) as Cost);
+        each + self.load(table) * TENANT_APART_PERCENT / 100
     }
 
     /// Statements that look for rows by other columns.
@@ -330,6 +355,10 @@ impl<'g, 'a> CostModel<'g, 'a> {
                 (Placement::Reference, Placement::Local) => charge(Term::ForeignKeyManaged, self.foreign_key / 3),
                 _ => {}
             },
+            // What a column is filled over holds of the rows without anybody's promise.
+            ForeignKeyFate::Widened { columns, .. } if is_filled_over(self.graph, edge, &columns) => {
+                charge(Term::ForeignKeyWidened, self.foreign_key / 40);
+            }
             // A composite foreign key says already what its rows share: that they share one more is a bold promise.
             ForeignKeyFate::Widened { columns, .. } if edge.columns.len() > 1 && columns.len() > edge.columns.len() => {
                 charge(Term::ForeignKeyWidened, self.foreign_key * 3 / 5);

@@ -1,0 +1,276 @@
+//! Columns that tables get: added empty, filled batch by batch while the application goes on, declared NOT NULL when
+//! nobody writes any more. All of it happens before a key or a foreign key is touched, so that a path that leads nowhere
+//! costs nothing but time.
+
+use crate::backfill::{Backfill, sql};
+use crate::graph::{ColumnId, TableId};
+use crate::identifier::{RelationName, quote_identifier, quote_literal};
+use crate::plan::{ForeignKeyFate, PlannedBackfill};
+use crate::report::number;
+
+use super::context::{Migration, regclass};
+use super::placement::members;
+use super::sql::{Block, Failure};
+use super::{Phase, Step};
+
+/// Pages that one batch looks at: 8 MB, some ten thousand rows.
+const BATCH_PAGES: usize = 1_000;
+
+/// The tables of this migration that get a column, each after those that it is filled from.
+pub(super) fn pending<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = &'m PlannedBackfill> {
+    migration.plan.backfills.iter().filter(|b| migration.is_pending(b.table))
+}
+
+/// Columns are added and filled; the last step lets the others begin.
+pub(super) fn fill(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for planned in pending(migration) {
+        steps.push(add(migration, planned));
+        steps.push(fill_one(migration, planned));
+    }
+    if !steps.is_empty() {
+        steps.push(complete(migration));
+    }
+    steps
+}
+
+fn step(phase: Phase, name: &RelationName, statement: String, because: String) -> Step {
+    Step { phase, relation: Some(name.clone()), statement, because }
+}
+
+/// A condition: the column is filled and NOT NULL, or the table is in its place, which says the same.
+pub(super) fn is_complete(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> String {
+    let attribute = attribute(migration, planned.table, planned.column, " AND attnotnull");
+    format!("({attribute} OR {})", migration.is_placed(planned.table))
+}
+
+fn attribute(migration: &Migration<'_, '_>, table: TableId, column: ColumnId, condition: &str) -> String {
+    format!(
+        "EXISTS (SELECT FROM pg_attribute WHERE attrelid = {} AND attname = {} AND NOT attisdropped{condition})",
+        regclass(migration.name(table)),
+        quote_literal(&migration.graph.column(table, column).name)
+    )
+}
+
+fn add(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
+    let name = migration.name(planned.table);
+    let backfill = migration.plan.backfill(planned);
+    let statement = migration
+        .filling_block()
+        .return_if(&attribute(migration, planned.table, planned.column, ""))
+        .run(format!("ALTER TABLE {name} {}", sql::add_column(backfill)))
+        .finish();
+    let because = format!(
+        "The distribution column, which {name} does not have. A change of the catalog only: it is empty, and takes an \
+         exclusive lock for a moment."
+    );
+    step(Phase::Prepare, name, statement, because)
+}
+
+/// Row security would hide rows from the statement without a word; this makes it an error.
+fn sees_all_rows(migration: &Migration<'_, '_>, backfill: &Backfill) -> Option<&'static str> {
+    let ends = backfill.path(migration.graph).into_iter().flat_map(|e| [e.referencing, e.referenced]);
+    let is_hidden = ends.into_iter().any(|t| migration.graph.table(t).row_security);
+    is_hidden.then_some("PERFORM set_config('row_security', 'off', true)")
+}
+
+/// Pages are updated a few at a time, each batch committed where it can be: in a transaction block (`psql -1`) all of
+/// them are one. Rows that have a value are passed over, so it goes on where it was stopped.
+fn fill_one(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
+    let name = migration.name(planned.table);
+    let backfill = migration.plan.backfill(planned);
+    let column = quote_identifier(&backfill.column.name);
+    let value = sql::Values::while_filling(&migration.plan.layout).along_all("t", backfill, 1);
+    let security = sees_all_rows(migration, backfill).map(|s| format!("{s};\n      ")).unwrap_or_default();
+    let update = format!(
+        "EXECUTE 'UPDATE ONLY ' || leaf || {} || '''(' || page || ',0)''::tid AND t.ctid < ''(' || page + {BATCH_PAGES} \
+         || ',0)''::tid'",
+        quote_literal(&format!(" AS t SET {column} = {value} WHERE t.{column} IS NULL AND t.ctid >= "))
+    );
+    let loops = format!(
+        "FOREACH leaf IN ARRAY ARRAY(SELECT m.relid::regclass::text FROM ({}) AS m (relid)\n    \
+         JOIN pg_class AS c ON c.oid = m.relid WHERE c.relkind = 'r' ORDER BY 1) LOOP\n    \
+         pages := pg_relation_size(leaf::regclass) / current_setting('block_size')::bigint;\n    page := 0;\n    \
+         WHILE page <= pages LOOP\n      {security}{update};\n      \
+         GET DIAGNOSTICS batch = ROW_COUNT;\n      filled := filled + batch;\n      \
+         IF batch > 0 AND alone THEN COMMIT; END IF;\n      \
+         IF page * 10 / (pages + 1) <> (page + {BATCH_PAGES}) * 10 / (pages + 1) AND pages > {BATCH_PAGES} THEN\n        \
+         RAISE INFO USING MESSAGE = leaf || ': ' || filled || ' rows filled, ' || least(page + {BATCH_PAGES}, pages) || \
+         ' of ' || pages || ' pages';\n      END IF;\n      \
+         page := page + {BATCH_PAGES};\n    END LOOP;\n  END LOOP",
+        members(name)
+    );
+    let statement = migration
+        .filling_block()
+        .declare("alone boolean := statement_timestamp() = transaction_timestamp()")
+        .declare("leaf text")
+        .declare("page bigint")
+        .declare("pages bigint")
+        .declare("batch bigint")
+        .declare("filled bigint := 0")
+        .return_if(&is_complete(migration, planned))
+        .run(loops)
+        .run(format!(
+            "RAISE INFO USING MESSAGE = {} || filled || ' rows filled'",
+            quote_literal(&format!("{name}.{column}: "))
+        ))
+        .finish();
+    let rows = migration.graph.rows(planned.table).map(|n| format!("About {} rows", number::thousands(n)));
+    let bytes = planned.bytes.map(|b| format!("{} written", number::size(b)));
+    let size: Vec<String> = [rows, bytes].into_iter().flatten().collect();
+    let size = if size.is_empty() { String::new() } else { format!("{}. ", size.join(", ")) };
+    let because = format!(
+        "{size}Filled over {}, in batches of {BATCH_PAGES} pages, each its own transaction. Readers and other writers go on; \
+         the foreign keys are still in force. Triggers for UPDATE fire.",
+        crate::backfill::in_words(migration.graph, backfill)
+    );
+    step(Phase::Prepare, name, statement, because)
+}
+
+/// Fails where a row has stayed without a value; what is new since then gets its own in phase keys.
+fn complete(migration: &Migration<'_, '_>) -> Step {
+    let looks = pending(migration).map(|planned| {
+        let name = migration.name(planned.table);
+        let backfill = migration.plan.backfill(planned);
+        let column = quote_identifier(&backfill.column.name);
+        let value = sql::Values::while_filling(&migration.plan.layout).along_all("t", backfill, 1);
+        let query = format!(
+            "SELECT * FROM {} AS t WHERE t.{column} IS NULL AND {value} IS NULL",
+            sql::from(migration.graph, planned.table)
+        );
+        look(
+            &format!("NOT {}", is_complete(migration, planned)),
+            &query,
+            &format!("{name} has rows that get no {column}"),
+        )
+    });
+    let looks: Vec<String> = looks.collect();
+    let statement = migration
+        .filling_block()
+        .declare("problems text")
+        .run_all(looks)
+        .fail_if("problems IS NOT NULL", &nowhere())
+        .run(migration.mark_checked())
+        .finish();
+    let because = "Every row must have a value before anything is taken away. Without it no later step does anything.";
+    Step { phase: Phase::Prepare, relation: None, statement, because: because.to_owned() }
+}
+
+fn nowhere() -> Failure {
+    Failure::new(
+        "rows have no parent from which they could get the distribution column",
+        "Give these rows a parent, or delete them.",
+    )
+    .detail("problems")
+}
+
+/// Adds to `problems`, under a condition, that a query finds rows.
+fn look(condition: &str, query: &str, problem: &str) -> String {
+    let exists = query.replacen("SELECT *", "SELECT 1", 1);
+    let problem = quote_literal(&format!("{problem}: {query};"));
+    format!(
+        "IF {condition} THEN\n    IF EXISTS ({exists}) THEN\n      problems := concat_ws(E'\\n', problems, {problem});\n    \
+         END IF;\n  END IF"
+    )
+}
+
+/// Fails, before anything is added, where rows would get no value, or one that a widened foreign key does not accept.
+pub(super) fn feasible(mut block: Block, migration: &Migration<'_, '_>) -> Block {
+    let values = sql::Values::by_path(migration.graph);
+    let mut without = Vec::new();
+    let mut disagreeing = Vec::new();
+    for planned in pending(migration) {
+        let name = migration.name(planned.table);
+        let backfill = migration.plan.backfill(planned);
+        let open = format!("NOT {}", is_complete(migration, planned));
+        let rows = format!("SELECT * FROM {} AS t WHERE", sql::from(migration.graph, planned.table));
+        let column = quote_identifier(&backfill.column.name);
+        if !backfill.is_certain {
+            let query = format!("{rows} {} IS NULL", values.along_all("t", backfill, 1));
+            without.push(look(&open, &query, &format!("{name} has rows that get no {column}")));
+        }
+        for rival in backfill.rivals() {
+            let edge = &migration.graph.edges[rival.edge];
+            let widened = migration.plan.foreign_keys.iter().any(|f| {
+                f.edge == rival.edge
+                    && matches!(&f.fate, ForeignKeyFate::Widened { columns, .. }
+                        if columns.contains(&(planned.column, rival.source)))
+            });
+            let Some(condition) = values.disagrees("t", backfill, rival).filter(|_| widened) else { continue };
+            let key = &migration.graph.foreign_key(edge).name;
+            let problem = format!("foreign key \"{key}\" of {name} leads to another {column} than the path");
+            disagreeing.push(look(&open, &format!("{rows} {condition}"), &problem));
+        }
+    }
+    if !without.is_empty() {
+        block = block.run_all(without).fail_if("problems IS NOT NULL", &nowhere());
+    }
+    if !disagreeing.is_empty() {
+        block = block.run_all(disagreeing).fail_if(
+            "problems IS NOT NULL",
+            &Failure::new(
+                "rows reach different values of the distribution column over different foreign keys",
+                "Repair the rows that the queries find, or plan with the referenced table as a reference table.",
+            )
+            .detail("problems"),
+        );
+    }
+    let rewritten: Vec<String> = pending(migration)
+        .map(|planned| {
+            // Not CASE: a THEN inside would end PL/pgSQL's condition.
+            let (members, complete) = (members(migration.name(planned.table)), is_complete(migration, planned));
+            format!(
+                "(SELECT coalesce(sum(pg_total_relation_size(m.relid)), 0) FROM ({members}) AS m (relid) WHERE NOT {complete})"
+            )
+        })
+        .collect();
+    if rewritten.is_empty() {
+        return block;
+    }
+    block.fail_if(
+        &format!("(SELECT available_disk_size FROM citus_local_disk_space_stats()) < {}", rewritten.join("\n      + ")),
+        &Failure::new(
+            "the coordinator has too little disk to write the tables that get a column once more",
+            "Make room: old and new versions of the rows stand side by side until the tables have moved.",
+        ),
+    )
+}
+
+/// The columns that are still to come, of each table that gets one: `company_id bigint`, as the catalog will have it.
+pub(super) fn added_column(migration: &Migration<'_, '_>, table: TableId) -> Option<String> {
+    let planned = pending(migration).find(|b| b.table == table)?;
+    let column = &migration.plan.backfill(planned).column;
+    Some(format!("{} {}", column.name, column.type_text))
+}
+
+/// Rows that have come since, and NOT NULL.
+pub(super) fn not_null(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let steps = pending(migration).map(|planned| {
+        let name = migration.name(planned.table);
+        let backfill = migration.plan.backfill(planned);
+        let column = quote_identifier(&backfill.column.name);
+        let mut block = migration.checked_block().return_if(&is_complete(migration, planned));
+        if let Some(security) = sees_all_rows(migration, backfill) {
+            block = block.run(security);
+        }
+        let statement = block
+            .run(format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
+            .run(sql::fill(&migration.plan.layout, backfill))
+            .fail_if(
+                &format!("EXISTS (SELECT 1 FROM {} AS t WHERE t.{column} IS NULL)", sql::from(migration.graph, planned.table)),
+                &Failure::new(
+                    format!("{name} has rows without {column}"),
+                    "Give these rows a parent, or delete them; then run all steps again.",
+                ),
+            )
+            .run("SET CONSTRAINTS ALL IMMEDIATE")
+            .run(format!("ALTER TABLE {name} ALTER COLUMN {column} SET NOT NULL"))
+            .finish();
+        let because = format!(
+            "Rows that have come since {column} was filled get theirs; from now on an INSERT into {name} must name it. Reads the \
+             whole table under an exclusive lock."
+        );
+        step(Phase::Keys, name, statement, because)
+    });
+    steps.collect()
+}
