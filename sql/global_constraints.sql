@@ -18,6 +18,7 @@ CREATE TABLE advisor.global_constraint_registry (
   referenced_columns name[],
   referenced_root text,
   referenced_root_columns smallint[],
+  referenced_members oid[],
   match_type text,
   on_delete text,
   on_update text,

@@ -58,12 +58,12 @@ thread_local! {
 
 /// Collects the key of a row that has been written. `false`: enough is pending, [`flush`] is due.
 pub fn collect(binding: &Binding, key: &[Datum]) -> bool {
-    collect_for(&binding.constraint, key, |_| binding.home)
+    collect_for(&binding.constraint, true, key, |_| binding.home)
 }
 
 /// The same for a row that references a key, which is given as the referenced columns have it.
 pub fn collect_reference(from: &Rc<Referencing>, key: &[Datum]) -> bool {
-    collect_for(&from.referenced, key, |tables| {
+    collect_for(&from.referenced, false, key, |tables| {
         let known = tables.iter().rposition(|table| Rc::ptr_eq(table, from));
         known.unwrap_or_else(|| {
             tables.push(Rc::clone(from));
@@ -74,12 +74,15 @@ pub fn collect_reference(from: &Rc<Referencing>, key: &[Datum]) -> bool {
 
 fn collect_for(
     constraint: &Rc<Constraint>,
+    is_own_key: bool,
     key: &[Datum],
     home: impl FnOnce(&mut Vec<Rc<Referencing>>) -> usize,
 ) -> bool {
     let now = transaction::subtransaction();
     PENDING.with_borrow_mut(|all| {
-        let known = all.iter().position(|pending| Rc::ptr_eq(&pending.constraint, constraint));
+        let known = all.iter().position(|pending| {
+            Rc::ptr_eq(&pending.constraint, constraint) && pending.referencing.is_empty() == is_own_key
+        });
         let place = known.unwrap_or_else(|| {
             all.push(Pending {
                 constraint: Rc::clone(constraint),

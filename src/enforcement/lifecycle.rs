@@ -187,7 +187,8 @@ fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Re
                     }
                 }
             }
-            Effect::Created | Effect::Joined => {}
+            // PostgreSQL takes the triggers of partitions away itself.
+            Effect::Created | Effect::Joined | Effect::Detached(_) => {}
         }
     }
     // ALTER TABLE ... RENAME CONSTRAINT takes one table's row of pg_constraint along, and not its trigger.

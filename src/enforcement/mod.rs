@@ -4,6 +4,7 @@
 //! |---|---|
 //! | What happens for each row? | `triggers`, then `batch` or straight `unique` |
 //! | Is this key there twice? | `unique` |
+//! | Is this key there at all, and who references it? | `foreign_key` |
 //! | Which members need no visit? | `claims` |
 //! | Which locks has a constraint? | `key_lock` |
 //! | Which tables does a row's check visit? | `members` |

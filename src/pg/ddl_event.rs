@@ -17,6 +17,8 @@ pub enum Effect {
     Joined,
     /// The event's table no longer inherits from this one.
     Left(Oid),
+    /// This table is no longer a partition of the event's table.
+    Detached(Oid),
     /// Triggers were enabled; of this name, or all.
     Enabled(Option<String>),
     /// Triggers were disabled, or enabled for replicas only.
@@ -116,6 +118,10 @@ unsafe fn effect(action: &pg_sys::AlterTableCmd) -> Option<Effect> {
         Action::AT_AddInherit | Action::AT_AttachPartition => Effect::Joined,
         // SAFETY: the definition of this action is the parent's name.
         Action::AT_DropInherit => Effect::Left(unsafe { named(action.def.cast()) }),
+        Action::AT_DetachPartition | Action::AT_DetachPartitionFinalize => {
+            // SAFETY: the definition of these actions is about a partition and has its name.
+            Effect::Detached(unsafe { named((*action.def.cast::<pg_sys::PartitionCmd>()).name) })
+        }
         // SAFETY: names of an action are NULL or C strings.
         Action::AT_EnableTrig | Action::AT_EnableAlwaysTrig => Effect::Enabled(Some(unsafe { text(action.name) })),
         Action::AT_EnableTrigAll | Action::AT_EnableTrigUser => Effect::Enabled(None),

@@ -20,6 +20,7 @@ use crate::pg::scratch::scratch;
 pub fn check_batch(mut batch: Batch) -> Checked {
     with_snapshot(|| {
         scratch(|| {
+            batch.referencing[0].enter();
             let mut missing = distinct(&mut batch);
             loop {
                 if batch.constraint.is_stale() {

@@ -11,7 +11,8 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{Datum, Oid};
 
-use super::super::key_lock::ConstraintId;
+use super::super::claims;
+use super::super::key_lock::{self, ConstraintId};
 use super::super::members::{self, Constraint, parse_token, root_of};
 use super::terms::Terms;
 use crate::pg::column;
@@ -33,10 +34,20 @@ pub struct Referencing {
     pub key: KeyType,
     /// The tables that have the referenced rows.
     pub referenced: Rc<Constraint>,
+    /// Whether `referenced` is that of the unique constraint.
+    has_claims: bool,
     conversions: Vec<Conversion>,
 }
 
 impl Referencing {
+    /// Before the first look of a transaction: what is known of which table may hold a key stays true from here on.
+    pub fn enter(&self) {
+        if self.has_claims {
+            key_lock::gate_shared(self.referenced.id);
+            claims::hold(&self.referenced);
+        }
+    }
+
     /// Whether errors can show a converted key instead of the row's own.
     pub fn can_be_collected(&self) -> bool {
         self.conversions.iter().all(Conversion::keeps_text)
@@ -131,7 +142,10 @@ pub fn of_referencing(
     if trigger.columns.len() != columns.len() {
         return None;
     }
-    let referenced = members::of(ConstraintId { root: other, token }, function, &trigger.columns);
+    let unique = unique_of(other, &trigger.columns);
+    let has_claims = unique.is_some();
+    let referenced =
+        unique.unwrap_or_else(|| members::of(ConstraintId { root: other, token }, function, &trigger.columns));
     let types: Vec<(Oid, Oid)> = columns.iter().map(|&number| column::type_and_collation(table, number)).collect();
     let key = KeyType::of(&types).ok()?;
     let conversions = types
@@ -139,7 +153,16 @@ pub fn of_referencing(
         .zip(&referenced.key.columns)
         .map(|(&(type_id, _), referenced)| Conversion::of(referenced.type_id, type_id))
         .collect();
-    Some(Referencing { table, constraint, terms, columns, key, referenced, conversions })
+    Some(Referencing { table, constraint, terms, columns, key, referenced, has_claims, conversions })
+}
+
+/// The global unique of a table on these columns: it has read the same tables, and knows which of them may hold a key.
+fn unique_of(table: Oid, columns: &[i16]) -> Option<Rc<Constraint>> {
+    let function = advisor_function(c"check_global_unique");
+    let unique = inheritance::triggers(table, function).into_iter().find(|trigger| trigger.columns == columns)?;
+    let token = parse_token(&unique.argument)?;
+    (root_of(table, function, token) == table)
+        .then(|| members::of(ConstraintId { root: table, token }, function, columns))
 }
 
 /// What a referenced row's trigger is about.

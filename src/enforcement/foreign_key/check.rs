@@ -59,6 +59,7 @@ fn is_unchanged(call: &Call, from: &Referencing, key: &[Datum]) -> bool {
 pub fn check_key(from: &Referencing, key: &[Datum]) -> Checked {
     with_snapshot(|| {
         scratch(|| {
+            from.enter();
             let mut converted = Vec::with_capacity(key.len());
             let is_there = from.convert(key, &mut converted).is_some() && lock_key(&from.referenced, &converted);
             if is_there { Ok(()) } else { Err(not_present(from, key)) }

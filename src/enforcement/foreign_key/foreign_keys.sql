@@ -85,7 +85,7 @@ SELECT keys.token, keys.root, n.nspname, c.relname, pg_catalog.format('%I.%I', n
   pg_catalog.split_part(keys.arguments, '\000', 2), pg_catalog.split_part(keys.arguments, '\000', 3),
   pg_catalog.split_part(keys.arguments, '\000', 4), keys.tgdeferrable, keys.tginitdeferred, keys.trigger,
   coalesce(r.validated_for, ''), r.token IS NOT NULL, r.constraint_name, r.relation, r.definition, r.root,
-  r.root_columns, r.referenced, r.referenced_root, r.referenced_root_columns
+  r.root_columns, r.referenced, r.referenced_root, r.referenced_root_columns, r.referenced_members
 FROM keys
   JOIN pg_catalog.pg_class c ON c.oid = keys.root
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

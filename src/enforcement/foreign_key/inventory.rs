@@ -91,6 +91,7 @@ struct Registered {
     referenced: String,
     referenced_root: String,
     referenced_root_columns: String,
+    referenced_members: String,
 }
 
 /// What a trigger of a foreign key does.
@@ -238,6 +239,15 @@ impl ForeignKey {
             referenced: self.referenced.relation.clone(),
             referenced_root: home(self.referenced.root),
             referenced_root_columns: self.referenced.numbers(),
+            referenced_members: format!(
+                "{{{}}}",
+                tables_of(&self.referenced, Sees::Latest)
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|m| m.oid.to_u32().to_string())
+                    .collect::<Vec<_>>()
+                    .join(",")
+            ),
         }
     }
 
@@ -267,13 +277,15 @@ impl ForeignKey {
         let insert = format!(
             "INSERT INTO advisor.global_constraint_registry AS r (token, relation, kind, constraint_name, columns,
                is_deferrable, initially_deferred, definition, validated_for, root, root_columns,
-               referenced, referenced_columns, referenced_root, referenced_root_columns, match_type, on_delete, on_update)
-             VALUES ({}, {}, 'foreign key', {}, {}, {}, {}, {}, {validated_for}, {}, '{}', {}, {}, {}, '{}', {}, {}, {})
+               referenced, referenced_columns, referenced_root, referenced_root_columns, match_type, on_delete, on_update,
+               referenced_members)
+             VALUES ({}, {}, 'foreign key', {}, {}, {}, {}, {}, {validated_for}, {}, '{}', {}, {}, {}, '{}', {}, {}, {}, '{}')
              ON CONFLICT (token, relation) DO UPDATE SET constraint_name = excluded.constraint_name,
                columns = excluded.columns, definition = excluded.definition, validated_for = excluded.validated_for,
                root = excluded.root, root_columns = excluded.root_columns, referenced = excluded.referenced,
                referenced_columns = excluded.referenced_columns, referenced_root = excluded.referenced_root,
-               referenced_root_columns = excluded.referenced_root_columns",
+               referenced_root_columns = excluded.referenced_root_columns,
+               referenced_members = excluded.referenced_members",
             quote_literal(&self.token),
             quote_literal(&now.relation),
             quote_literal(&now.name),
@@ -290,6 +302,7 @@ impl ForeignKey {
             quote_literal(&self.terms.matching.to_string()),
             quote_literal(&self.terms.on_delete.to_string()),
             quote_literal(&self.terms.on_update.to_string()),
+            now.referenced_members,
         );
         identity::acting_as(extension_owner()?, || {
             if self.registered && self.registered_as.relation != now.relation {
@@ -477,6 +490,7 @@ fn foreign_key(row: &Row) -> Result<Option<ForeignKey>> {
             referenced: row.text(26),
             referenced_root: row.text(27),
             referenced_root_columns: row.text(28),
+            referenced_members: row.text(29),
         },
     }))
 }

@@ -1,6 +1,6 @@
 //! Foreign keys follow what happens to their tables: called by the event triggers.
 
-use citus_planner::identifier::{quote_identifier, quote_literal};
+use citus_planner::identifier::quote_identifier;
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
@@ -55,7 +55,10 @@ fn follow_one(
         take_in(&key, members, referenced)?;
     }
     let triggers = key.triggers(Sees::Latest)?;
-    let_go(&key, &triggers, members, referenced)?;
+    let leaving = leaving(members, referenced, changed, effects)?;
+    if !leaving.is_empty() {
+        let_go(&key, &triggers, members, referenced, &leaving)?;
+    }
     let doubtful = effects.iter().any(|effect| match effect {
         Effect::Enabled(name) | Effect::Disabled(name) => triggers.iter().any(|trigger| {
             let member = members.iter().chain(referenced).find(|m| m.oid == trigger.table);
@@ -109,10 +112,38 @@ fn take_in(key: &ForeignKey, members: &[Member], referenced: &[Member]) -> Resul
     Ok(())
 }
 
+/// The tables that the statement took out of one of the trees, with all below them. Triggers alone do not tell: anybody can
+/// make some on a table of his.
+fn leaving(members: &[Member], referenced: &[Member], changed: &[Oid], effects: &[Effect]) -> Result<Vec<Oid>> {
+    let is_covered = |oid: Oid| members.iter().chain(referenced).any(|m| m.oid == oid);
+    let mut tops = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Left(parent) if is_covered(*parent) => tops.extend_from_slice(changed),
+            Effect::Detached(table) if changed.iter().any(|&parent| is_covered(parent)) => tops.push(*table),
+            _ => {}
+        }
+    }
+    let mut leaving = Vec::new();
+    for top in tops {
+        leaving.extend(inventory::members(top, "", Sees::Latest)?.iter().map(|m| m.oid));
+    }
+    Ok(leaving)
+}
+
 /// Tables that have left either side: their triggers go, and no row may reference what goes with them.
-fn let_go(key: &ForeignKey, triggers: &[KeyTrigger], members: &[Member], referenced: &[Member]) -> Result<()> {
+fn let_go(
+    key: &ForeignKey,
+    triggers: &[KeyTrigger],
+    members: &[Member],
+    referenced: &[Member],
+    leaving: &[Oid],
+) -> Result<()> {
     let side = |role: Role| if role == Role::Check { members } else { referenced };
-    let strays: Vec<&KeyTrigger> = triggers.iter().filter(|t| !side(t.role).iter().any(|m| m.oid == t.table)).collect();
+    let strays: Vec<&KeyTrigger> = triggers
+        .iter()
+        .filter(|t| leaving.contains(&t.table) && !side(t.role).iter().any(|m| m.oid == t.table))
+        .collect();
     let mut going: Vec<Oid> = strays.iter().filter(|t| t.role != Role::Check).map(|t| t.table).collect();
     going.dedup();
     going.retain(|&table| column::relation_kind(table) == pg_sys::RELKIND_RELATION);
@@ -137,67 +168,71 @@ pub fn drop_trigger(trigger: &KeyTrigger) -> Result<()> {
 
 /// After a statement that dropped tables or columns; `cascade`: as it says itself.
 pub fn follow_drop(cascade: bool) -> Result<()> {
-    if any() {
-        referenced_table_dropped(cascade)?;
-    }
     if tables::advisor_table_is_empty(c"global_constraint_registry") {
         return Ok(());
     }
+    let here = format!("{}/", tables::this_database());
     let dropped = |root: &str, columns: &str| {
         format!(
             "EXISTS (SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d
                WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.object_type IN ('table', 'table column')
-                 AND pg_catalog.starts_with({root}, '{0}/') AND d.objid = pg_catalog.split_part({root}, '/', 3)::pg_catalog.oid
-                 AND (d.objsubid = 0 OR d.objsubid = ANY ({columns})))",
-            tables::this_database()
+                 AND pg_catalog.starts_with({root}, '{here}') AND d.objid = pg_catalog.split_part({root}, '/', 3)::pg_catalog.oid
+                 AND (d.objsubid = 0 OR d.objsubid = ANY ({columns})))"
         )
     };
+    // A table below the topmost referenced one is as needed as that.
     let sql = format!(
-        "SELECT r.token, r.relation, r.constraint_name, r.referenced, {here}, {there}
+        "SELECT r.token, r.relation, r.constraint_name, r.referenced, {referencing}, {referenced}, m.member,
+           EXISTS (
+             SELECT FROM pg_catalog.pg_trigger t
+             WHERE t.tgrelid = pg_catalog.split_part(r.root, '/', 3)::pg_catalog.oid AND t.tgfoid = '{function}'::pg_catalog.oid
+               AND pg_catalog.starts_with(pg_catalog.encode(t.tgargs, 'escape'), r.token || '\\000')
+           ) OR EXISTS (
+             SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d
+             WHERE d.object_type = 'trigger' AND pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) = r.relation
+               AND d.address_names[3] = r.constraint_name
+           )
          FROM advisor.global_constraint_registry r
-         WHERE r.kind = 'foreign key' AND ({here} OR {there})",
-        here = dropped("r.root", "r.root_columns"),
-        there = dropped("r.referenced_root", "r.referenced_root_columns"),
+           LEFT JOIN LATERAL (
+             SELECT pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) AS member
+             FROM pg_catalog.pg_event_trigger_dropped_objects() d
+             WHERE d.object_type = 'table' AND d.objid = ANY (r.referenced_members)
+               AND pg_catalog.starts_with(r.referenced_root, '{here}')
+             LIMIT 1
+           ) m ON true
+         WHERE r.kind = 'foreign key' AND ({referencing} OR {referenced} OR m.member IS NOT NULL)",
+        referencing = dropped("r.root", "r.root_columns"),
+        referenced = dropped("r.referenced_root", "r.referenced_root_columns"),
+        function = referencing_function().to_u32(),
     );
-    as_extension_owner(|| {
-        for row in &query::rows(&sql, Sees::Latest, 0)? {
-            let (token, relation, name, referenced) = (row.text(0), row.text(1), row.text(2), row.text(3));
-            if !row.flag(4) {
-                if !cascade {
-                    return Err(depended_on(&referenced, &name, &relation));
-                }
+    let rows = as_extension_owner(|| query::rows(&sql, Sees::Latest, 0))?;
+    for row in &rows {
+        let (token, relation, name) = (row.text(0), row.text(1), row.text(2));
+        let (is_referencing, is_referenced) = (row.flag(4), row.flag(5));
+        // Without its triggers, as `pg_dump --clean` takes it apart, nothing depends on the table.
+        let was_in_force = row.flag(7);
+        if !is_referencing && !cascade && was_in_force {
+            let table = if is_referenced { row.text(3) } else { row.text(6) };
+            return Err(depended_on(&table, &name, &relation));
+        }
+        if is_referencing || is_referenced {
+            if !is_referencing && was_in_force {
                 notice(format!("drop cascades to constraint {name} on table {relation}"));
             }
-            for trigger in ForeignKey::triggers_of_token(&token, Sees::Latest)?.iter().filter(|t| !t.is_clone) {
-                drop_trigger(trigger)?;
-            }
-            inventory::forget_registered(&token, &relation)?;
+            as_extension_owner(|| {
+                for trigger in ForeignKey::triggers_of_token(&token, Sees::Latest)?.iter().filter(|t| !t.is_clone) {
+                    drop_trigger(trigger)?;
+                }
+                inventory::forget_registered(&token, &relation)
+            })?;
+        } else if was_in_force
+            && let Some(mut key) = foreign_keys(Sees::Latest)?.into_iter().find(|key| key.token == token)
+        {
+            tables::forget_cached(key.referenced.root);
+            orphans::refuse(&key, &Scope::All)?;
+            let validated = key.is_validated();
+            key.register(validated)?;
         }
-        Ok(())
-    })
-}
-
-/// A table below the topmost referenced one is as needed as that.
-fn referenced_table_dropped(cascade: bool) -> Result<()> {
-    for key in foreign_keys(Sees::Latest)? {
-        tables::forget_cached(key.referenced.root);
-        tables::forget_cached(key.referencing.root);
-        // On referenced tables only there is a trigger of this name; it went with its table.
-        let triggers = key.triggers(Sees::Latest)?;
-        let Some(guard) = triggers.iter().find(|t| t.role == Role::Truncated) else { continue };
-        let sql = format!(
-            "SELECT pg_catalog.format('%I.%I', t.address_names[1], t.address_names[2])
-             FROM pg_catalog.pg_event_trigger_dropped_objects() d
-               JOIN pg_catalog.pg_event_trigger_dropped_objects() t ON t.object_type = 'table'
-                 AND t.address_names = d.address_names[1:2]
-             WHERE d.object_type = 'trigger' AND d.address_names[3] = {}",
-            quote_literal(&guard.name)
-        );
-        let Some(row) = query::rows(&sql, Sees::Latest, 1)?.into_iter().next() else { continue };
-        if !cascade {
-            return Err(depended_on(&row.text(0), &key.name, &key.referencing.relation));
-        }
-        orphans::refuse(&key, &Scope::All)?;
     }
     Ok(())
 }

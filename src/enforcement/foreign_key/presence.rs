@@ -5,6 +5,7 @@ use std::rc::Rc;
 use pgrx::check_for_interrupts;
 use pgrx::pg_sys::Datum;
 
+use super::super::claims;
 use super::super::members::{Constraint, Member};
 use super::super::unique::{holds, visit, with_index};
 use crate::pg::lock::{Mode, lock_relation, unlock_relation};
@@ -37,7 +38,9 @@ pub fn lock_key(tree: &Rc<Constraint>, key: &[Datum]) -> bool {
 
 /// `None`: the tree has changed.
 fn find(tree: &Constraint, key: &[Datum], snapshot: &Fresh) -> Option<RowLock> {
-    for member in &tree.members {
+    let claimed = claims::prefix(tree, key).and_then(|prefix| claims::candidates(tree, prefix));
+    let places = claimed.unwrap_or_else(|| (0..tree.members.len()).collect());
+    for member in places.into_iter().map(|place| &tree.members[place]) {
         let may_hold = visit(tree, member, |serving| serving.is_none_or(|serving| holds(&tree.key, serving, key, 1)))?;
         if may_hold {
             match lock_in(tree, member, key, snapshot)? {
