@@ -267,6 +267,7 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
         Answer::Done { .. } => ("done".to_string(), String::new()),
     };
     let ((mine_state, mine_says), (their_state, they_say)) = (refusal(mine), refusal(theirs));
+    let caught = matches!(op, Op::Caught(_));
     let op = if let Op::Caught(op) = op { op } else { op };
     Some(match (mine_state.as_str(), their_state.as_str()) {
         _ if [&mine_says, &they_say].iter().any(|text| text.contains("read/write dependencies")) => {
@@ -276,7 +277,11 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
             Documented::Moved
         }
         ("0A000", _) if mine_says.contains("key") && mine_says.contains("mov") => Documented::ChangedAndMoved,
-        ("done", "23503") if op.references() && mine.blocked && theirs.blocked => Documented::FollowsMove,
+        ("done", "23503") if (op.references() || op.has_several_rows()) && mine.blocked && theirs.blocked => {
+            Documented::FollowsMove
+        }
+        ("23505", "23505") if mine.blocked != theirs.blocked => Documented::UniqueLater,
+        ("done", "done") if caught && mine.blocked != theirs.blocked => Documented::UniqueLater,
         ("23503" | "40001", "23505") => Documented::UniqueLater,
         // A table that references itself: natively it waits for the other one's key first.
         ("23503", _) if op.references() && theirs.blocked && !mine.blocked => Documented::UniqueLater,
