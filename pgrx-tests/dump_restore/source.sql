@@ -21,8 +21,8 @@ SELECT advisor.add_global_unique('events', 'id');
 SELECT advisor.add_global_unique('events', ARRAY['k', 'tenant'], is_deferrable => true);
 
 CREATE TABLE "order lines"(n int, event bigint, "Master" bigint) PARTITION BY RANGE (n);
-CREATE TABLE lines_1 PARTITION OF "order lines" FOR VALUES FROM (0) TO (100);
-CREATE TABLE lines_2 PARTITION OF "order lines" DEFAULT;
+CREATE TABLE "or lines 1" PARTITION OF "order lines" FOR VALUES FROM (0) TO (100);
+CREATE TABLE "or lines 2" PARTITION OF "order lines" DEFAULT;
 CREATE INDEX ON "order lines" (event);
 CREATE INDEX ON "order lines" ("Master");
 INSERT INTO "order lines" SELECT i, i, i FROM generate_series(1, 200) AS i;

@@ -188,6 +188,7 @@ impl Stage {
 pub enum Documented {
     Serializable,
     Moved,
+    MoveIntoInsert,
     FollowsMove,
     ChangedAndMoved,
     UniqueLater,
@@ -206,6 +207,9 @@ impl Documented {
             Documented::Moved => {
                 "40001 of PostgreSQL itself, for a statement that meets a row moved to another partition"
             }
+            Documented::MoveIntoInsert => {
+                "40P01: a row moves to a partition where another session inserts its key, and waits for the row: two unique indexes"
+            }
             Documented::FollowsMove => {
                 "a referenced row deleted and inserted again meanwhile is found; natively only the deletion is seen"
             }
@@ -219,7 +223,7 @@ impl Documented {
             Documented::TruncateCascade => "TRUNCATE ... CASCADE does not reach referencing tables: refused",
             Documented::TruncateEmpty => "TRUNCATE of referenced tables passes where the referencing ones are empty",
             Documented::PendingEvents => {
-                "55006: an UPDATE that leaves a deferred key as it was has an event, too, and TRUNCATE does not go past it"
+                "55006: TRUNCATE does not go past pending events: ours has one where a deferred key stays as it was, none where it is NULL"
             }
         }
     }
@@ -238,9 +242,10 @@ pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
     for (mine, theirs) in ours.events.iter().zip(&twin.events) {
         let op = &schedule.steps[mine.step].1;
         let same_answer = canonical(&mine.answer, op) == canonical(&theirs.answer, op);
-        if same_answer
-            && (mine.step, mine.blocked, mine.ended_after) == (theirs.step, theirs.blocked, theirs.ended_after)
-        {
+        // Who ended a deadlock did wait, whether or not it was seen to.
+        let deadlock = matches!(&mine.answer, Answer::Refused(refusal) if refusal.state == "40P01");
+        let same_time = mine.blocked == theirs.blocked && mine.ended_after == theirs.ended_after || deadlock;
+        if same_answer && same_time && mine.step == theirs.step {
             continue;
         }
         return match documented(op, mine, theirs) {
@@ -291,7 +296,8 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
         _ if matches!(op, Op::InsertReferenced { keys, .. } if keys.len() > 1) => Documented::Order,
         _ if *op == Op::Truncate(Truncated::ReferencedCascade) => Documented::TruncateCascade,
         ("done", "0A000") if *op == Op::Truncate(Truncated::Referenced) => Documented::TruncateEmpty,
-        ("55006", _) if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
+        ("40P01", "done") if matches!(op, Op::MoveReferenced { .. }) => Documented::MoveIntoInsert,
+        ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
         _ => return None,
     })
 }

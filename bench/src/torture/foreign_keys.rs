@@ -161,6 +161,10 @@ impl Pair {
     /// On every table that holds rows. The names sort behind those of all constraints.
     fn keep_ledger(&self, client: &mut Client) -> Outcome<()> {
         for (table, side) in [(self.referenced(), "referenced"), (self.referencing(), "referencing")] {
+            // Of a table that references itself nobody could tell consequences from what was asked for.
+            if self.referencing == Referencing::Itself {
+                continue;
+            }
             client.batch_execute(&format!(
                 "DO $do$ DECLARE member regclass; BEGIN
                    FOR member IN
@@ -199,27 +203,28 @@ impl Pair {
     }
 }
 
-/// What happened in committed transactions. Consequences come by triggers, at a depth of two or more.
+/// What happened in committed transactions. What a client does to referencing rows says so in a comment: the rest is
+/// consequences.
 const LEDGER: &str = "
-    CREATE TABLE ledger (pair text, side text, xact xid8, key bigint, new_key bigint, moved boolean, is_consequence boolean);
+    CREATE TABLE ledger (pair text, side text, xact xid8, key bigint, new_key bigint, moved boolean);
     CREATE INDEX ON ledger (pair, side, xact, key);
     CREATE FUNCTION note_referenced() RETURNS trigger LANGUAGE plpgsql AS $f$
     BEGIN
         IF TG_OP = 'DELETE' THEN
             INSERT INTO ledger VALUES (TG_ARGV[0], 'referenced', pg_current_xact_id(), OLD.id, NULL,
-                current_query() LIKE '%/* move */%' AND pg_trigger_depth() = 1, pg_trigger_depth() > 1);
+                current_query() LIKE '%/* move */%');
         ELSIF OLD.id <> NEW.id THEN
-            INSERT INTO ledger VALUES (TG_ARGV[0], 'referenced', pg_current_xact_id(), OLD.id, NEW.id, false, pg_trigger_depth() > 1);
+            INSERT INTO ledger VALUES (TG_ARGV[0], 'referenced', pg_current_xact_id(), OLD.id, NEW.id, false);
         END IF;
         RETURN NULL;
     END $f$;
     CREATE FUNCTION note_referencing() RETURNS trigger LANGUAGE plpgsql AS $f$
     BEGIN
-        IF pg_trigger_depth() > 1 AND OLD.x IS NOT NULL THEN
+        IF current_query() NOT LIKE '%/* own */%' AND OLD.x IS NOT NULL THEN
             IF TG_OP = 'DELETE' THEN
-                INSERT INTO ledger VALUES (TG_ARGV[0], 'referencing', pg_current_xact_id(), OLD.x, NULL, false, true);
+                INSERT INTO ledger VALUES (TG_ARGV[0], 'referencing', pg_current_xact_id(), OLD.x, NULL, false);
             ELSIF OLD.x IS DISTINCT FROM NEW.x THEN
-                INSERT INTO ledger VALUES (TG_ARGV[0], 'referencing', pg_current_xact_id(), OLD.x, NEW.x, false, true);
+                INSERT INTO ledger VALUES (TG_ARGV[0], 'referencing', pg_current_xact_id(), OLD.x, NEW.x, false);
             END IF;
         END IF;
         RETURN NULL;
@@ -644,6 +649,7 @@ impl Worker {
                 if pair.referencing == Referencing::Inherited { "MERGE INTO ONLY" } else { "MERGE INTO" },
             ),
         };
-        self.take(&statement)
+        let own = [" INTO ", "UPDATE ", "ONLY ", "FROM "].iter().any(|word| statement.contains(&format!("{word}{fk}")));
+        self.take(&if own { statement + " /* own */" } else { statement })
     }
 }
