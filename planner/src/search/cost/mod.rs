@@ -86,6 +86,12 @@ const FAN_OUT_PERCENT: Cost = 20;
 /// What Citus refuses: more than everything else together.
 pub const REFUSED: Cost = 1_000_000 * POINT;
 
+/// A cost in points, as a decimal number.
+pub fn points(cost: Cost) -> String {
+    let sign = if cost < 0 { "-" } else { "" };
+    format!("{sign}{}.{:03}", cost.abs() / POINT, cost.abs() % POINT)
+}
+
 /// A column, and the key of the table that its name points at.
 pub type InferredRelation = ((TableId, ColumnId), (TableId, ColumnId));
 
