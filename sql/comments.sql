@@ -36,3 +36,15 @@ COMMENT ON FUNCTION advisor.repair_constraints(regclass) IS
 COMMENT ON FUNCTION advisor._global_constraints() IS 'the rows of advisor.global_constraints';
 COMMENT ON FUNCTION advisor._follow_ddl() IS 'event trigger: global constraints follow what happens to their tables';
 COMMENT ON FUNCTION advisor._follow_drop() IS 'event trigger: global constraints end with their tables';
+COMMENT ON FUNCTION advisor.add_global_foreign_key(regclass, name, regclass, name, name, text, text, text, boolean, boolean, boolean, boolean) IS
+  'a foreign key to or from all partitions or children of a table; returns the name of the constraint';
+COMMENT ON FUNCTION advisor.add_global_foreign_key(regclass, name[], regclass, name[], name, text, text, text, boolean, boolean, boolean, boolean) IS
+  'a foreign key of several columns to or from all partitions or children of a table; returns the name of the constraint';
+COMMENT ON FUNCTION advisor.add_global_foreign_key(regclass, name, regclass, name[], name, text, text, text, boolean, boolean, boolean, boolean) IS
+  'a foreign key to or from all partitions or children of a table; returns the name of the constraint';
+COMMENT ON FUNCTION advisor.add_global_foreign_key(regclass, name[], regclass, name, name, text, text, text, boolean, boolean, boolean, boolean) IS
+  'a foreign key to or from all partitions or children of a table; returns the name of the constraint';
+COMMENT ON FUNCTION advisor.simulate_shards(regclass, name, int, bigint) IS
+  'where Citus would put the rows of a table, by its own hash; reads the table, or a sample of so many rows';
+COMMENT ON FUNCTION advisor.workload(name[], jsonb) IS
+  'each statement of pg_stat_statements under the plan: how Citus would run it, and the predicate that would make it a router query';

@@ -13,6 +13,15 @@ CREATE TABLE advisor.global_constraint_registry (
   validated_for text,
   root text,
   root_columns smallint[],
+  -- Of a foreign key.
+  referenced text,
+  referenced_columns name[],
+  referenced_root text,
+  referenced_root_columns smallint[],
+  referenced_members oid[],
+  match_type text,
+  on_delete text,
+  on_update text,
   PRIMARY KEY (token, relation)
 );
 REVOKE ALL ON advisor.global_constraint_registry FROM PUBLIC;

@@ -13,4 +13,4 @@ CREATE INDEX global_key_claims_by_place ON advisor.global_key_claims (place, mem
 CREATE INDEX global_key_claims_by_member ON advisor.global_key_claims (of, member);
 REVOKE ALL ON advisor.global_key_claims FROM PUBLIC;
 COMMENT ON TABLE advisor.global_key_claims IS
-  'which tables of a global unique constraint may hold which keys; emptied without harm, and made again by repair_constraints';
+  'which tables of a global unique constraint may hold which keys; TRUNCATE does no harm (DELETE would), and repair_constraints makes it again';

@@ -16,10 +16,13 @@ mod error;
 #[allow(unsafe_code)]
 mod pg;
 mod planning;
+mod shards;
+mod workload;
 
 extension_sql_file!("../sql/rules.sql", requires = [planning::rules]);
 extension_sql_file!("../sql/ignored_findings.sql", name = "ignored_findings");
 extension_sql_file!("../sql/check_global_unique.sql", name = "check_global_unique");
+extension_sql_file!("../sql/check_global_foreign_key.sql", name = "check_global_foreign_key");
 extension_sql_file!("../sql/global_key_claims.sql", name = "global_key_claims");
 extension_sql_file!(
     "../sql/global_constraints.sql",

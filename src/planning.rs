@@ -7,16 +7,19 @@ use citus_planner::layout::Layout;
 use citus_planner::plan::Plan;
 use citus_planner::report::{self, Format};
 use citus_planner::rules::{self, Finding, RULES};
-use citus_planner::{Request, audit, migration};
+use citus_planner::schema::Schema;
+use citus_planner::{ASSUMED_NODES, Prices, Request, audit, migration};
 use pgrx::prelude::*;
 
 use crate::error::{Result, internal, null_not_allowed, report as refuse};
+use crate::pg::guc;
 use crate::pg::values::{Jsonb, Name, Names, Text};
-use crate::{catalog, data};
+use crate::{catalog, data, workload as statements};
 
 #[pg_extern(stable, parallel_restricted)]
 fn schema_model(schemas: default!(Option<Names>, "NULL")) -> Result<Jsonb> {
-    let schema = catalog::read(schema_names(schemas)?.as_deref())?;
+    let mut schema = catalog::read(schema_names(schemas)?.as_deref())?;
+    read_workload(&mut schema)?;
     Ok(Jsonb(serde_json::to_string(&schema).map_err(internal)?))
 }
 
@@ -222,6 +225,42 @@ fn migration_steps(
     })))
 }
 
+/// Judges the statements of `pg_stat_statements` under the plan.
+#[pg_extern(stable, parallel_restricted)]
+fn workload(
+    schemas: default!(Option<Names>, "NULL"),
+    overrides: default!(Option<Jsonb>, "'{}'"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(queryid, Option<i64>),
+            name!(calls, i64),
+            name!(total_ms, AnyNumeric),
+            name!(class, Text),
+            name!(missing, Option<Text>),
+            name!(query, Text),
+        ),
+    >,
+> {
+    let judged = with_plan(schemas, overrides, |plan| statements::judge(&plan.layout))??;
+    Ok(TableIterator::new(judged.into_iter().map(|judged| {
+        let statement = judged.statement;
+        (
+            statement.queryid,
+            statement.calls,
+            milliseconds(statement.total_ms),
+            Text(judged.verdict.class.as_str().to_owned()),
+            judged.verdict.missing.map(Text),
+            Text(statement.text),
+        )
+    })))
+}
+
+fn milliseconds(ms: f64) -> AnyNumeric {
+    AnyNumeric::try_from(format!("{ms:.3}").as_str()).unwrap_or_else(|_| AnyNumeric::from(0))
+}
+
 /// The register of rules; `advisor.rules` shows it.
 #[pg_extern(name = "_rules", immutable, parallel_safe)]
 fn rules() -> TableIterator<
@@ -256,14 +295,29 @@ fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnO
         Some(overrides) => parse_assignment(&overrides, "overrides")?,
         None => Assignment::default(),
     };
-    let request = Request { schemas: schema_names(schemas)?, overrides, search_path: catalog::search_path()? };
-    let schema = catalog::read(None)?;
+    let request = Request {
+        schemas: schema_names(schemas)?,
+        overrides,
+        search_path: catalog::search_path()?,
+        prices: Prices { foreign_key_worth: guc::foreign_key_worth(), nodes: guc::nodes().unwrap_or(ASSUMED_NODES) },
+    };
+    let mut schema = catalog::read(None)?;
+    read_workload(&mut schema)?;
     let graph = Graph::new(&schema);
     let plan = citus_planner::plan(&graph, &request, &mut || {
         check_for_interrupts!();
     })
     .map_err(refuse)?;
     Ok(read(&plan))
+}
+
+/// What the statements of the database say of its tables, or why that is not known.
+fn read_workload(schema: &mut Schema) -> Result<()> {
+    match statements::summary(&Graph::new(schema))? {
+        Ok(workload) => schema.workload = Some(workload),
+        Err(why) => schema.no_workload = Some(why),
+    }
+    Ok(())
 }
 
 /// The argument `schemas`: no element may be NULL.

@@ -3,6 +3,7 @@
 pub mod options;
 pub mod random;
 pub mod server;
+pub mod sessions;
 pub mod statistics;
 
 /// The trigger that everybody copies, behind the name of the real thing.

@@ -57,4 +57,152 @@ CREATE FUNCTION advisor.add_global_unique(
 ) RETURNS name LANGUAGE sql AS
 'SELECT advisor.add_global_unique($1, ARRAY[$2], $3, $4, $5, $6, $7, $8)';
 
+-- And the foreign key that everybody writes: look for the referenced row, lock it; look for referencing rows.
+CREATE FUNCTION advisor.add_global_foreign_key(
+    relation regclass, columns name[], referenced regclass, referenced_columns name[], constraint_name name DEFAULT NULL,
+    match_type text DEFAULT 'simple', on_delete text DEFAULT 'no action', on_update text DEFAULT 'no action',
+    is_deferrable boolean DEFAULT false, initially_deferred boolean DEFAULT false, not_valid boolean DEFAULT false,
+    if_not_exists boolean DEFAULT false
+) RETURNS name LANGUAGE plpgsql AS $make$
+DECLARE
+    fk name := (SELECT relname FROM pg_class WHERE oid = relation);
+    pk name := (SELECT relname FROM pg_class WHERE oid = referenced);
+    con name := coalesce(constraint_name, fk || '_' || array_to_string(columns, '_') || '_fkey');
+    fn text := 'public.classic_fk_' || relation::oid || '_' || con;
+    timing text := CASE WHEN initially_deferred THEN ' DEFERRABLE INITIALLY DEFERRED' WHEN is_deferrable THEN ' DEFERRABLE' ELSE '' END;
+    key_values text := (SELECT string_agg(format('NEW.%I', c), ', ') FROM unnest(columns) c);
+    old_values text := (SELECT string_agg(format('OLD.%I', c), ', ') FROM unnest(referenced_columns) c);
+    new_values text := (SELECT string_agg(format('NEW.%I', c), ', ') FROM unnest(referenced_columns) c);
+    is_there text := (SELECT string_agg(format('x.%I = NEW.%I', r, c), ' AND ') FROM unnest(columns, referenced_columns) u(c, r));
+    refers text := (SELECT string_agg(format('x.%I = OLD.%I', c, r), ' AND ') FROM unnest(columns, referenced_columns) u(c, r));
+    event text;
+    action text;
+    member regclass;
+BEGIN
+    EXECUTE format($body$
+        CREATE FUNCTION %1$s_insert() RETURNS trigger LANGUAGE plpgsql AS $trigger$
+        BEGIN
+            IF num_nulls(%2$s) > 0 THEN
+                IF num_nonnulls(%2$s) > 0 AND %7$L = 'full' THEN
+                    RAISE foreign_key_violation USING
+                        MESSAGE = 'insert or update on table "' || TG_TABLE_NAME || '" violates foreign key constraint "%5$s"',
+                        DETAIL = 'MATCH FULL does not allow mixing of null and nonnull key values.',
+                        SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = %5$L;
+                END IF;
+                RETURN NULL;
+            END IF;
+            PERFORM 1 FROM %3$I x WHERE %4$s FOR KEY SHARE;
+            IF NOT FOUND THEN
+                RAISE foreign_key_violation USING
+                    MESSAGE = 'insert or update on table "' || TG_TABLE_NAME || '" violates foreign key constraint "%5$s"',
+                    DETAIL = 'Key (%6$s)=(' || concat_ws(', ', %2$s) || ') is not present in table "%3$s".',
+                    SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = %5$L;
+            END IF;
+            RETURN NULL;
+        END $trigger$ $body$, fn, key_values, pk, is_there, con, array_to_string(columns, ', '), match_type);
+    FOREACH event IN ARRAY ARRAY['delete', 'update'] LOOP
+        action := CASE event WHEN 'delete' THEN on_delete ELSE on_update END;
+        EXECUTE format($body$
+            CREATE FUNCTION %1$s_%2$s() RETURNS trigger LANGUAGE plpgsql AS $trigger$
+            BEGIN
+                %3$s
+                RETURN NULL;
+            END $trigger$ $body$, fn, event,
+            CASE WHEN event = 'update' THEN format('IF (%s) IS NOT DISTINCT FROM (%s) THEN RETURN NULL; END IF;', old_values, new_values) ELSE '' END
+            || CASE
+                WHEN action = 'cascade' AND event = 'delete' THEN format('DELETE FROM %I x WHERE %s;', fk, refers)
+                WHEN action = 'cascade' THEN format('UPDATE %I x SET %s WHERE %s;', fk,
+                    (SELECT string_agg(format('%I = NEW.%I', c, r), ', ') FROM unnest(columns, referenced_columns) u(c, r)), refers)
+                WHEN action LIKE 'set null (%' THEN format('UPDATE %I x SET %I = NULL WHERE %s;', fk, columns[1], refers)
+                WHEN action = 'set null' THEN format('UPDATE %I x SET %s WHERE %s;', fk,
+                    (SELECT string_agg(format('%I = NULL', c), ', ') FROM unnest(columns) c), refers)
+                WHEN action = 'set default' THEN format('UPDATE %I x SET %s WHERE %s;', fk,
+                    (SELECT string_agg(format('%I = DEFAULT', c), ', ') FROM unnest(columns) c), refers)
+                ELSE format($refuse$
+                    IF EXISTS (SELECT 1 FROM %1$I x WHERE %2$s) THEN
+                        RAISE foreign_key_violation USING
+                            MESSAGE = 'update or delete on table "' || TG_TABLE_NAME || '" violates foreign key constraint "%3$s" on table "%1$s"',
+                            DETAIL = 'Key (%4$s)=(' || concat_ws(', ', %5$s) || ') is still referenced from table "%1$s".',
+                            SCHEMA = TG_TABLE_SCHEMA, TABLE = %1$L, CONSTRAINT = %3$L;
+                    END IF;$refuse$, fk, refers, con, array_to_string(referenced_columns, ', '), old_values)
+            END);
+    END LOOP;
+    FOR member IN
+        WITH RECURSIVE tree(oid) AS (
+            SELECT relation::oid
+            UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree t ON i.inhparent = t.oid
+                JOIN pg_class p ON p.oid = i.inhparent AND p.relkind = 'r'
+        ) SELECT oid::regclass FROM tree ORDER BY oid
+    LOOP
+        EXECUTE format('CREATE CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE ON %s%s FOR EACH ROW EXECUTE FUNCTION %s_insert()',
+            con, member, timing, fn);
+    END LOOP;
+    FOR member IN
+        WITH RECURSIVE tree(oid) AS (
+            SELECT referenced::oid
+            UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree t ON i.inhparent = t.oid
+                JOIN pg_class p ON p.oid = i.inhparent AND p.relkind = 'r'
+        ) SELECT oid::regclass FROM tree ORDER BY oid
+    LOOP
+        FOREACH event IN ARRAY ARRAY['delete', 'update'] LOOP
+            EXECUTE format('CREATE CONSTRAINT TRIGGER %I AFTER %s ON %s%s FOR EACH ROW EXECUTE FUNCTION %s_%2$s()',
+                con || '_' || event, event, member,
+                CASE WHEN CASE event WHEN 'delete' THEN on_delete ELSE on_update END = 'no action' THEN timing ELSE '' END, fn);
+        END LOOP;
+    END LOOP;
+    RETURN con;
+END $make$;
+
+CREATE FUNCTION advisor.add_global_foreign_key(
+    relation regclass, columns name, referenced regclass, referenced_columns name, constraint_name name DEFAULT NULL,
+    match_type text DEFAULT 'simple', on_delete text DEFAULT 'no action', on_update text DEFAULT 'no action',
+    is_deferrable boolean DEFAULT false, initially_deferred boolean DEFAULT false, not_valid boolean DEFAULT false,
+    if_not_exists boolean DEFAULT false
+) RETURNS name LANGUAGE sql AS
+'SELECT advisor.add_global_foreign_key($1, ARRAY[$2], $3, ARRAY[$4], $5, $6, $7, $8, $9, $10, $11, $12)';
+
 GRANT USAGE ON SCHEMA advisor TO PUBLIC;
+
+-- What one writes by hand for a foreign key of one column: FOR KEY SHARE from a trigger, and triggers on the referenced side
+-- that look, or delete, with plain queries.
+CREATE FUNCTION advisor.add_global_foreign_key(
+    relation regclass, columns name, referenced regclass, referenced_columns name, constraint_name name DEFAULT NULL,
+    match_type text DEFAULT 'simple', on_delete text DEFAULT 'no action', on_update text DEFAULT 'no action',
+    is_deferrable boolean DEFAULT false, initially_deferred boolean DEFAULT false, not_valid boolean DEFAULT false,
+    if_not_exists boolean DEFAULT false
+) RETURNS name LANGUAGE plpgsql AS $make$
+DECLARE
+    con name := coalesce(constraint_name, relation::text || '_' || columns || '_fkey');
+BEGIN
+    EXECUTE format($body$
+        CREATE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql AS $trigger$
+        BEGIN
+            IF NEW.%2$I IS NOT NULL THEN
+                PERFORM 1 FROM %3$s WHERE %4$I = NEW.%2$I FOR KEY SHARE;
+                IF NOT FOUND THEN
+                    RAISE EXCEPTION 'insert or update on table "%%" violates foreign key constraint "%%"', TG_TABLE_NAME, %5$L
+                        USING ERRCODE = '23503';
+                END IF;
+            END IF;
+            RETURN NULL;
+        END $trigger$ $body$, con || '_check', columns, referenced, referenced_columns, con);
+    EXECUTE format($body$
+        CREATE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql AS $trigger$
+        BEGIN
+            IF TG_OP = 'UPDATE' AND NEW.%4$I = OLD.%4$I THEN RETURN NULL; END IF;
+            IF TG_OP = 'DELETE' AND %6$L = 'cascade' THEN
+                DELETE FROM %3$s WHERE %2$I = OLD.%4$I;
+            ELSIF EXISTS (SELECT FROM %3$s WHERE %2$I = OLD.%4$I) THEN
+                RAISE EXCEPTION 'update or delete on table "%%" violates foreign key constraint "%%" on table "%%"',
+                    TG_TABLE_NAME, %5$L, %7$L USING ERRCODE = '23503';
+            END IF;
+            RETURN NULL;
+        END $trigger$ $body$, con || '_gone', columns, relation, referenced_columns, con, on_delete, relation::text);
+    EXECUTE format('CREATE CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE ON %s%s FOR EACH ROW EXECUTE FUNCTION %I()',
+        con, relation,
+        CASE WHEN initially_deferred THEN ' DEFERRABLE INITIALLY DEFERRED' WHEN is_deferrable THEN ' DEFERRABLE' END,
+        con || '_check');
+    EXECUTE format('CREATE CONSTRAINT TRIGGER %I AFTER UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION %I()',
+        con || '_gone', referenced, con || '_gone');
+    RETURN con;
+END $make$;

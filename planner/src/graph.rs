@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::backfill::{Backfill, Backfills};
 use crate::citus_version::CitusVersion;
 use crate::classes::ColumnClasses;
-use crate::schema::{Column, DataType, ForeignKey, RelationName, Schema, Table, TableKind, TypeKind};
+use crate::schema::{Column, DataType, ForeignKey, RelationName, Schema, Sequence, Table, TableKind, TypeKind};
 
 /// Position of a table in [`Schema::tables`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +45,9 @@ pub struct Graph<'a> {
     partitions: Vec<Vec<TableId>>,
     inheritance_children: Vec<Vec<TableId>>,
     backfills: OnceLock<Backfills>,
+    roots: Vec<TableId>,
+    drawing: HashMap<&'a RelationName, Vec<(TableId, ColumnId)>>,
+    sequences: HashMap<&'a RelationName, &'a Sequence>,
 }
 
 impl<'a> Graph<'a> {
@@ -82,6 +85,22 @@ impl<'a> Graph<'a> {
             outgoing[edge.referencing.0].push(id);
             incoming[edge.referenced.0].push(id);
         }
+        let parent = |t: usize| tables[t].partition_of.as_ref().and_then(|p| by_name.get(p));
+        let root = |mut t: usize| {
+            while let Some(above) = parent(t) {
+                t = above.0;
+            }
+            TableId(t)
+        };
+        let roots = (0..tables.len()).map(root).collect();
+        let mut drawing: HashMap<&RelationName, Vec<(TableId, ColumnId)>> = HashMap::new();
+        for (i, table) in tables.iter().enumerate() {
+            for (position, column) in table.columns.iter().enumerate() {
+                for sequence in &column.sequences {
+                    drawing.entry(sequence).or_default().push((TableId(i), position));
+                }
+            }
+        }
         let citus = CitusVersion::of(schema.citus_target.as_deref(), schema.citus_version.as_deref());
         Graph {
             schema,
@@ -94,6 +113,9 @@ impl<'a> Graph<'a> {
             partitions,
             inheritance_children,
             backfills: OnceLock::new(),
+            roots,
+            drawing,
+            sequences: schema.sequences.iter().map(|s| (&s.name, s)).collect(),
         }
     }
 
@@ -184,11 +206,16 @@ impl<'a> Graph<'a> {
 
     /// The partitioned table at the top; the table itself where it is no partition.
     pub fn root(&self, table: TableId) -> TableId {
-        let mut root = table;
-        while let Some(parent) = self.table(root).partition_of.as_ref().and_then(|p| self.find(p)) {
-            root = parent;
-        }
-        root
+        self.roots[table.0]
+    }
+
+    pub fn sequence(&self, name: &RelationName) -> Option<&'a Sequence> {
+        self.sequences.get(name).copied()
+    }
+
+    /// Columns whose default draws from a sequence, in the order of tables and columns.
+    pub fn drawing_from(&self, sequence: &RelationName) -> &[(TableId, ColumnId)] {
+        self.drawing.get(sequence).map_or(&[], Vec::as_slice)
     }
 
     /// Direct partitions.

@@ -207,6 +207,17 @@ impl<'a> Layout<'a> {
         self.graph.planned_tables().filter(|&t| self.placement(t).group() == Some(group)).collect()
     }
 
+    /// Planned tables of each group, in the model's order.
+    pub fn members_by_group(&self) -> Vec<Vec<TableId>> {
+        let mut members = vec![Vec::new(); self.groups.len()];
+        for table in self.graph.planned_tables() {
+            if let Some(group) = self.placement(table).group() {
+                members[group].push(table);
+            }
+        }
+        members
+    }
+
     /// The layout as an assignment that can be passed back as `overrides`: every planned table by its full name.
     pub fn to_assignment(&self) -> Assignment {
         let entry = |table: TableId| match self.placement(table) {

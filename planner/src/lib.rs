@@ -22,7 +22,9 @@ pub mod report;
 pub mod rules;
 pub mod schema;
 pub mod search;
+pub mod shards;
 pub mod statistics;
+pub mod workload;
 
 use assignment::Assignment;
 use error::Error;
@@ -38,6 +40,30 @@ pub struct Request {
     pub overrides: Assignment,
     /// Raw schema names along which unqualified names in the overrides are looked up.
     pub search_path: Vec<String>,
+    /// What things are worth to the user.
+    pub prices: Prices,
+}
+
+/// Settings of the cost model, see `docs/design.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prices {
+    /// What one foreign key is worth, in hundredths of a percent of the database's load
+    /// (`citus_advisor.foreign_key_worth`).
+    pub foreign_key_worth: u32,
+    /// Nodes that hold data: a reference table has a copy on each (`citus_advisor.nodes`).
+    pub nodes: u32,
+}
+
+/// 6 % of the load.
+pub const FOREIGN_KEY_WORTH: u32 = 600;
+
+/// What is taken for the size of the cluster where nobody said and no cluster is there.
+pub const ASSUMED_NODES: u32 = 3;
+
+impl Default for Prices {
+    fn default() -> Self {
+        Prices { foreign_key_worth: FOREIGN_KEY_WORTH, nodes: ASSUMED_NODES }
+    }
 }
 
 impl Request {

@@ -1,6 +1,6 @@
 //! The result that everything else reads: reports, rows, the migration script. Computed once and only read afterwards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Request;
 use crate::backfill::{Backfill, is_filled_over};
@@ -8,7 +8,8 @@ use crate::classes::means_the_same;
 use crate::graph::{ColumnId, Edge, EdgeId, Graph, TableId};
 use crate::layout::{Layout, Placement};
 use crate::rules::{self, Effect, Finding, ForeignKeyCase, KeyCase, ObjectType, Rule};
-use crate::schema::{ConstraintKind, Index, ReferentialAction};
+use crate::schema::{ConstraintKind, Index, ReferentialAction, RelationName};
+use crate::search::cost::{Cost, Price};
 
 /// A plan for a whole database.
 pub struct Plan<'a> {
@@ -36,7 +37,15 @@ pub struct Plan<'a> {
 pub struct SearchOutcome {
     /// Whether every legal layout was tried or excluded by a bound.
     pub proven: bool,
-    /// Layouts looked at.
+    /// No layout costs less than this.
+    pub bound: Cost,
+    /// What the layout costs, charge by charge.
+    pub price: Price,
+    /// What it would cost to leave everything local.
+    pub baseline: Cost,
+    /// What the loss of one foreign key of a small table costs.
+    pub foreign_key_worth: Cost,
+    /// Layouts that there are.
     pub layouts: u64,
     /// Steps taken.
     pub steps: u64,
@@ -123,24 +132,33 @@ impl<'a> Plan<'a> {
     /// Works out what a layout does to every key, foreign key and trigger. `tables` are those that the plan speaks of.
     pub fn new(layout: Layout<'a>, tables: Vec<PlannedTable>, request: Request, search: Option<SearchOutcome>) -> Self {
         let graph = layout.graph;
-        let planned = |t: TableId| tables.iter().any(|p| p.table == graph.root(t));
+        let mut spoken_of = vec![false; graph.schema.tables.len()];
+        for planned in &tables {
+            spoken_of[planned.table.0] = true;
+        }
+        let planned = |t: TableId| spoken_of[graph.root(t).0];
         let mut findings: Vec<Finding> = rules::judge(&layout);
+        let mut refused = Refusals::default();
+        findings.iter().for_each(|f| refused.add(f));
         let mut foreign_keys = Vec::new();
         for (id, edge) in graph.edges.iter().enumerate() {
             if planned(edge.referencing) || planned(edge.referenced) {
                 let (fate, objection) = foreign_key_fate(&layout, edge);
                 if let Some((rule, case)) = objection {
-                    findings.extend(rule.find_foreign_key(&layout, &case));
+                    let news = rule.find_foreign_key(&layout, &case);
+                    news.iter().for_each(|f| refused.add(f));
+                    findings.extend(news);
                 }
+                let refusals = refused.of(graph, edge);
                 let fate = match fate {
                     // Refused not for what the two tables are, but for what Citus has made of others by then.
-                    ForeignKeyFate::Kept => match refusals(&findings, graph, edge).next() {
-                        Some(code) => ForeignKeyFate::Lost { code },
+                    ForeignKeyFate::Kept => match refusals.first() {
+                        Some(&code) => ForeignKeyFate::Lost { code },
                         None => ForeignKeyFate::Kept,
                     },
                     // Likewise: Citus may name another reason first.
-                    ForeignKeyFate::Lost { code } if refusals(&findings, graph, edge).all(|c| c != code) => {
-                        let code = refusals(&findings, graph, edge).next().unwrap_or(code);
+                    ForeignKeyFate::Lost { code } if !refusals.contains(&code) => {
+                        let code = refusals.first().copied().unwrap_or(code);
                         ForeignKeyFate::Lost { code }
                     }
                     told => told,
@@ -221,20 +239,22 @@ fn drop_echoes(findings: &mut Vec<Finding>) {
     findings.retain(|f| !is_echo(f) || !refused.contains(&object(f)));
 }
 
-/// The codes by which a foreign key is refused, or kept in name only.
-fn refusals<'f>(
-    findings: &'f [Finding],
-    graph: &Graph<'f>,
-    edge: &Edge,
-) -> impl Iterator<Item = &'static str> + use<'f> {
-    let (relation, name) = (&graph.table(edge.referencing).name, &graph.foreign_key(edge).name);
-    let refused = findings.iter().filter(move |f| {
-        matches!(f.effect, Effect::Blocked | Effect::Silent)
-            && f.object_type == ObjectType::ForeignKey
-            && f.object_name == *name
-            && f.relation == *relation
-    });
-    refused.map(|f| f.code)
+/// The codes by which foreign keys are refused, or kept in name only, by relation and name.
+#[derive(Default)]
+struct Refusals(BTreeMap<(RelationName, String), Vec<&'static str>>);
+
+impl Refusals {
+    fn add(&mut self, finding: &Finding) {
+        if matches!(finding.effect, Effect::Blocked | Effect::Silent) && finding.object_type == ObjectType::ForeignKey {
+            let object = (finding.relation.clone(), finding.object_name.clone());
+            self.0.entry(object).or_default().push(finding.code);
+        }
+    }
+
+    fn of(&self, graph: &Graph<'_>, edge: &Edge) -> &[&'static str] {
+        let object = (graph.table(edge.referencing).name.clone(), graph.foreign_key(edge).name.clone());
+        self.0.get(&object).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What becomes of a key under a layout: widened by the distribution column where that makes Citus accept it.

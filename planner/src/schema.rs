@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::identifier::RelationName;
 use crate::statistics::ColumnStatistics;
+use crate::workload::Workload;
 
 /// Raised when a reader must know that fields changed their meaning; new optional fields do not count.
 pub const MODEL_VERSION: u32 = 1;
@@ -56,6 +57,12 @@ pub struct Schema {
     /// Fingerprints of findings that the user left out of reports (`advisor.ignored_findings`), sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored_findings: Vec<String>,
+    /// What the statements of the database join and filter by, where somebody has read them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Workload>,
+    /// Why there is no workload, where somebody has looked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_workload: Option<String>,
     /// What the reader could not see, each a sentence.
     #[serde(default)]
     pub unseen: Vec<String>,
@@ -136,6 +143,11 @@ pub struct Table {
     /// unknown.
     #[serde(default)]
     pub bytes: Option<i64>,
+    /// Rows of this relation alone that were written beyond those that are there: updates, deletes, and inserts of rows that
+    /// are gone again, since the statistics were reset. Absent where there were none. The rows that a load brought do not
+    /// count, nor does it matter, therefore, when the server gets to counting them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<i64>,
     #[serde(default)]
     pub comment: Option<String>,
     /// In the table's order, dropped columns left out.

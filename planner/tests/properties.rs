@@ -1,6 +1,8 @@
 //! What holds for every plan, tried on random schemas: overrides are kept, a plan passed back is itself, every loss has
 //! its finding, and what the script makes is something that Citus accepts.
 
+mod random_schema;
+
 use std::collections::BTreeMap;
 
 use citus_planner::Request;
@@ -11,102 +13,8 @@ use citus_planner::plan::{ForeignKeyFate, KeyFate, Plan};
 use citus_planner::report::{Format, render};
 use citus_planner::rules::{Effect, ObjectType, judge};
 use citus_planner::schema::*;
-use serde_json::{Value, json};
-
-/// Numbers that look random and are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        ((self.0 >> 33) % n as u64) as usize
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    fn pick<'t, T>(&mut self, of: &'t [T]) -> &'t T {
-        &of[self.below(of.len())]
-    }
-}
-
-/// Column names: few enough that tables share them.
-const NAMES: [&str; 6] = ["id", "tenant_id", "user_id", "shop_id", "code", "Weird \"one\""];
-
-fn column(name: &str, random: &mut Random) -> Value {
-    let data_type = if random.one_in(8) { "pg_catalog.int4" } else { "pg_catalog.int8" };
-    json!({"name": name, "type": data_type, "type_text": "bigint", "not_null": random.one_in(2)})
-}
-
-fn index(name: String, columns: &[&str], kind: Option<&str>, random: &mut Random) -> Value {
-    let columns: Vec<Value> = columns.iter().map(|c| json!({"column": c, "text": c})).collect();
-    let constraint = kind
-        .map(|k| json!({"kind": k, "name": name, "definition": "", "deferrable": k == "unique" && random.one_in(4)}));
-    json!({"name": name, "constraint": constraint, "unique": true, "columns": columns, "method": "btree", "definition": ""})
-}
-
-fn random_schema(random: &mut Random) -> Schema {
-    let mut tables: Vec<Value> = Vec::new();
-    let mut keys: Vec<Vec<Vec<&str>>> = Vec::new();
-    for t in 0..1 + random.below(7) {
-        let names: Vec<&str> = NAMES.iter().copied().filter(|_| !random.one_in(3)).collect();
-        let names = if names.is_empty() { vec!["id"] } else { names };
-        let columns: Vec<Value> = names.iter().map(|n| column(n, random)).collect();
-        let mut indexes = Vec::new();
-        let mut own_keys = Vec::new();
-        if !random.one_in(5) {
-            let key: Vec<&str> =
-                if random.one_in(3) { names.iter().copied().take(2).collect() } else { vec![*random.pick(&names)] };
-            indexes.push(index(format!("t{t}_pkey"), &key, Some("primary_key"), random));
-            own_keys.push(key);
-        }
-        if random.one_in(2) {
-            let key = vec![*random.pick(&names)];
-            if !own_keys.contains(&key) {
-                let made = index(format!("t{t}_key"), &key, Some("unique"), random);
-                if made["constraint"]["deferrable"] == json!(false) {
-                    own_keys.push(key);
-                }
-                indexes.push(made);
-            }
-        }
-        let mut foreign_keys = Vec::new();
-        for f in 0..random.below(4) {
-            let to = random.below(t + 1);
-            let Some(key) = (if to == t { own_keys.last() } else { keys[to].first() }).cloned() else { continue };
-            let from: Vec<&str> = names.iter().copied().skip(random.below(2)).take(key.len()).collect();
-            if from.len() < key.len() || (to == t && from == key) {
-                continue;
-            }
-            let action = *random.pick(&["no_action", "no_action", "cascade", "set_null", "restrict"]);
-            let update = *random.pick(&["no_action", "no_action", "cascade"]);
-            foreign_keys.push(json!({
-                "name": format!("t{t}_fk{f}"), "columns": from, "referenced": {"schema": "public", "name": format!("t{to}")},
-                "referenced_columns": key, "on_delete": action, "on_update": update, "definition": "",
-                "referenced_index": if to == t || key.is_empty() { Value::Null } else { json!(format!("t{to}_pkey")) },
-            }));
-        }
-        let triggers: Vec<Value> = (0..usize::from(random.one_in(6)))
-            .map(|_| json!({"name": "touch", "definition": "", "function": "public.touch()", "enabled": "O"}))
-            .collect();
-        let rows = if random.one_in(3) { Value::Null } else { json!(random.below(1_000_000)) };
-        let bytes = rows.as_i64().map(|r| r * 80);
-        keys.push(own_keys);
-        tables.push(json!({
-            "name": {"schema": "public", "name": format!("t{t}")}, "kind": "ordinary", "owner": "o", "persistence": "permanent",
-            "rows": rows, "bytes": bytes, "columns": columns, "indexes": indexes, "foreign_keys": foreign_keys,
-            "triggers": triggers, "access_method": "heap",
-        }));
-    }
-    let number = |text| json!({"text": text, "kind": "base", "hash_class": true, "hash_function": true, "btree_class": true, "category": "N"});
-    serde_json::from_value(json!({
-        "model_version": MODEL_VERSION, "database": "d", "server_version": 150000, "citus_version": null,
-        "schemas": ["public"], "tables": tables,
-        "types": {"pg_catalog.int8": number("bigint"), "pg_catalog.int4": number("integer")},
-    }))
-    .unwrap()
-}
+use random_schema::{Random, Shape, random_schema};
+use serde_json::json;
 
 fn random_overrides(schema: &Schema, random: &mut Random) -> Assignment {
     let mut entries = BTreeMap::new();
@@ -176,7 +84,7 @@ fn migrated(plan: &Plan<'_>) -> Schema {
 fn what_holds_for_every_plan() {
     let mut random = Random(7);
     for round in 0..600 {
-        let schema = random_schema(&mut random);
+        let schema = random_schema(&mut random, Shape { tables: 7, columns: 6 });
         let graph = Graph::new(&schema);
         let overrides = if round % 2 == 0 { Assignment::default() } else { random_overrides(&schema, &mut random) };
         let plan = planned(&graph, &overrides);

@@ -63,6 +63,8 @@ pub fn assemble(rows: Rows) -> Reading {
             })
             .collect(),
         ignored_findings: sorted(rows.ignored_findings.into_iter().map(|i| i.fingerprint).collect()),
+        workload: None,
+        no_workload: None,
         unseen: Vec::new(),
     };
     schema.extension_tables.sort_by(|a, b| a.name.cmp(&b.name));
@@ -491,6 +493,9 @@ impl Tables {
     }
 }
 
+/// Fewer rows written over and over again say nothing about how busy a table is.
+const FEWEST_CHANGES: i64 = 1_000;
+
 fn table(row: rows::Table, block_size: i64, types: &Types, columns: &Columns) -> Table {
     let kind = match row.kind.as_str() {
         "p" => TableKind::Partitioned,
@@ -539,6 +544,7 @@ fn table(row: rows::Table, block_size: i64, types: &Types, columns: &Columns) ->
         statistics_readable: row.statistics_readable,
         rows: row.rows,
         bytes,
+        changes: row.changes.filter(|&c| c >= FEWEST_CHANGES),
         comment: row.comment,
         columns: Vec::new(),
         indexes: Vec::new(),

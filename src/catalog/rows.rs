@@ -78,6 +78,7 @@ pub struct Table {
     pub rows: Option<i64>,
     pub pages: Option<i64>,
     pub size: Option<i64>,
+    pub changes: Option<i64>,
     pub comment: Option<String>,
 }
 

@@ -21,6 +21,10 @@ SELECT r.oid::int8, r.nspname AS schema, r.relname AS name, c.relkind AS kind, p
   CASE WHEN c.reltuples BETWEEN 0 AND 9e18 THEN c.reltuples::int8 END AS rows,
   CASE WHEN c.relpages > 0 THEN c.relpages END AS pages,
   CASE WHEN c.relkind = 'r' AND pg_relation_size(c.oid) > 0 THEN pg_total_relation_size(c.oid) END AS size,
+  pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid)
+    + greatest(0, pg_stat_get_tuples_inserted(c.oid)
+      - greatest(pg_stat_get_live_tuples(c.oid), CASE WHEN c.reltuples BETWEEN 0 AND 9e18 THEN c.reltuples::int8 END))
+    AS changes,
   ds.description AS comment
 FROM relation r
 JOIN pg_catalog.pg_class c ON c.oid = r.oid

@@ -1,4 +1,5 @@
-//! Keys of rows that have been written and are still to be checked, many at a time.
+//! Keys of rows that have been written and are still to be checked, many at a time: for unique constraints, and for
+//! foreign keys.
 //!
 //! A statement's keys are collected, sorted, and met with each member's index in one ordered walk. What is pending
 //! belongs to the subtransaction that wrote it: a check never speaks for rows of an outer one, whose EXCEPTION block
@@ -13,8 +14,10 @@ use pgrx::check_for_interrupts;
 use pgrx::pg_sys::{Datum, Oid};
 
 use super::claims;
+use super::foreign_key::batch::check_batch;
+use super::foreign_key::binding::Referencing;
 use super::key_lock::{self, KeyLock};
-use super::members::{Binding, Constraint};
+use super::members::{Binding, Constraint, Serving};
 use super::unique::{self, Checked, judge, visit};
 use crate::pg::btree::{SortedKeys, Tuple};
 use crate::pg::column::text;
@@ -30,17 +33,19 @@ const MOST_WORDS: usize = 1 << 21;
 
 /// A key to be checked.
 #[derive(Clone, Copy)]
-struct Entry {
+pub struct Entry {
     /// Sorts as the key does, as far as it goes.
     prefix: u64,
     /// Where the key stands in the arena; for integers, which are in the prefix, just the order of arrival.
-    place: u32,
-    /// The member that has the row.
-    home: u32,
+    pub place: u32,
+    /// The member that has the row; of a foreign key, which of the referencing tables.
+    pub home: u32,
 }
 
 struct Pending {
     constraint: Rc<Constraint>,
+    /// Of a foreign key: the tables that have the rows. `constraint` is then the referenced side.
+    referencing: Vec<Rc<Referencing>>,
     entries: Vec<Entry>,
     arena: Vec<u64>,
     /// From which entry, and which word of the arena, on a subtransaction's keys stand.
@@ -53,13 +58,35 @@ thread_local! {
 
 /// Collects the key of a row that has been written. `false`: enough is pending, [`flush`] is due.
 pub fn collect(binding: &Binding, key: &[Datum]) -> bool {
+    collect_for(&binding.constraint, true, key, |_| binding.home)
+}
+
+/// The same for a row that references a key, which is given as the referenced columns have it.
+pub fn collect_reference(from: &Rc<Referencing>, key: &[Datum]) -> bool {
+    collect_for(&from.referenced, false, key, |tables| {
+        let known = tables.iter().rposition(|table| Rc::ptr_eq(table, from));
+        known.unwrap_or_else(|| {
+            tables.push(Rc::clone(from));
+            tables.len() - 1
+        })
+    })
+}
+
+fn collect_for(
+    constraint: &Rc<Constraint>,
+    is_own_key: bool,
+    key: &[Datum],
+    home: impl FnOnce(&mut Vec<Rc<Referencing>>) -> usize,
+) -> bool {
     let now = transaction::subtransaction();
     PENDING.with_borrow_mut(|all| {
-        let constraint = &binding.constraint;
-        let known = all.iter().position(|pending| Rc::ptr_eq(&pending.constraint, constraint));
+        let known = all.iter().position(|pending| {
+            Rc::ptr_eq(&pending.constraint, constraint) && pending.referencing.is_empty() == is_own_key
+        });
         let place = known.unwrap_or_else(|| {
             all.push(Pending {
                 constraint: Rc::clone(constraint),
+                referencing: Vec::new(),
                 entries: Vec::new(),
                 arena: Vec::new(),
                 marks: Vec::new(),
@@ -71,7 +98,8 @@ pub fn collect(binding: &Binding, key: &[Datum]) -> bool {
         if pending.marks.last().is_none_or(|(subtransaction, ..)| *subtransaction != now) {
             pending.marks.push((now, place.0, place.1));
         }
-        push(&constraint.key, &mut pending.entries, &mut pending.arena, binding.home, key);
+        let home = home(&mut pending.referencing);
+        push(&constraint.key, &mut pending.entries, &mut pending.arena, home, key);
         pending.entries.len() < MOST_ENTRIES && pending.arena.len() < MOST_WORDS
     })
 }
@@ -116,7 +144,12 @@ fn take(subtransaction: SubTransaction) -> Option<Batch> {
         let (_, entry, word) = pending.marks[from];
         if from == 0 {
             let pending = all.swap_remove(place);
-            return Some(Batch { constraint: pending.constraint, entries: pending.entries, arena: pending.arena });
+            return Some(Batch {
+                constraint: pending.constraint,
+                referencing: pending.referencing,
+                entries: pending.entries,
+                arena: pending.arena,
+            });
         }
         pending.marks.truncate(from);
         let mut entries = pending.entries.split_off(entry);
@@ -125,7 +158,8 @@ fn take(subtransaction: SubTransaction) -> Option<Batch> {
             entry.place -= if is_stored { word as u32 } else { 0 };
         }
         let arena = pending.arena.split_off(word);
-        Some(Batch { constraint: Rc::clone(&pending.constraint), entries, arena })
+        let referencing = pending.referencing.clone();
+        Some(Batch { constraint: Rc::clone(&pending.constraint), referencing, entries, arena })
     })
 }
 
@@ -150,14 +184,15 @@ pub fn forget_all() {
 }
 
 /// What is being checked.
-struct Batch {
-    constraint: Rc<Constraint>,
+pub struct Batch {
+    pub constraint: Rc<Constraint>,
+    pub referencing: Vec<Rc<Referencing>>,
     entries: Vec<Entry>,
     arena: Vec<u64>,
 }
 
 impl Batch {
-    fn key<'a>(&self, entry: &Entry, room: &'a mut [Datum; MOST_COLUMNS]) -> &'a [Datum] {
+    pub fn key<'a>(&self, entry: &Entry, room: &'a mut [Datum; MOST_COLUMNS]) -> &'a [Datum] {
         key_at(&self.constraint.key, &self.arena, entry, room)
     }
 }
@@ -189,6 +224,9 @@ fn compare(key_type: &KeyType, arena: &[u64], one: &Entry, other: &Entry) -> Ord
 }
 
 fn check(mut batch: Batch) -> Checked {
+    if !batch.referencing.is_empty() {
+        return check_batch(batch);
+    }
     with_snapshot(|| {
         scratch(|| {
             let homes: Vec<Oid> = batch.constraint.members.iter().map(|member| member.table).collect();
@@ -202,6 +240,7 @@ fn check(mut batch: Batch) -> Checked {
                 let constraint = Rc::clone(&batch.constraint);
                 if constraint.is_stale() {
                     batch.constraint = constraint.reloaded();
+                    claims::hold(&batch.constraint);
                 }
                 let places: Vec<u32> = homes
                     .iter()
@@ -210,7 +249,8 @@ fn check(mut batch: Batch) -> Checked {
                 // Claim, then lock (or mark), then look.
                 claim(&batch, &places);
                 locks.get_or_insert_with(|| lock_or_mark(&batch, &unique, suspects.len()));
-                if let Some(met) = meet(&batch, &unique, &places) {
+                let may_hold = may_hold(&batch, &unique);
+                if let Some(met) = meet(&batch, &unique, &places, may_hold.as_deref()) {
                     suspects.extend(met);
                     break;
                 }
@@ -243,23 +283,39 @@ fn claim(batch: &Batch, places: &[u32]) {
         return;
     }
     let mut of_home: Vec<Vec<u64>> = vec![Vec::new(); constraint.members.len()];
-    let column = &constraint.key.columns[0];
     for entry in &batch.entries {
         let Some(prefixes) = of_home.get_mut(places[entry.home as usize] as usize) else { continue };
-        let prefix = if column.is_ordered_by_bytes() {
-            entry.prefix
-        } else {
-            let mut room = [Datum::from(0); MOST_COLUMNS];
-            column.leading_bytes(&batch.key(entry, &mut room)[0])
-        };
+        let prefix = claimed_prefix(batch, entry);
         // One of each smallest range will do.
         if prefixes.last().is_none_or(|last| !claims::is_same_range(*last, prefix)) {
             prefixes.push(prefix);
         }
     }
-    for (home, prefixes) in of_home.into_iter().enumerate().filter(|(_, prefixes)| !prefixes.is_empty()) {
-        claims::cover(constraint, home, prefixes.into_iter()).unwrap_or_else(|error| std::panic::panic_any(error));
+    let of_home = of_home.into_iter().enumerate().filter(|(_, prefixes)| !prefixes.is_empty());
+    claims::cover(constraint, of_home.collect());
+}
+
+/// What the claims know of an entry's key.
+fn claimed_prefix(batch: &Batch, entry: &Entry) -> u64 {
+    let column = &batch.constraint.key.columns[0];
+    if column.is_ordered_by_bytes() {
+        entry.prefix
+    } else {
+        let mut room = [Datum::from(0); MOST_COLUMNS];
+        column.leading_bytes(&batch.key(entry, &mut room)[0])
     }
+}
+
+/// The members that may hold any of the keys, by their claims; the entries are sorted. `None`: all.
+fn may_hold(batch: &Batch, unique: &[Entry]) -> Option<Vec<usize>> {
+    if !claims::has_prefix(&batch.constraint) {
+        return None;
+    }
+    let mut prefixes: Vec<u64> = unique.iter().map(|entry| claimed_prefix(batch, entry)).collect();
+    if !batch.constraint.key.columns[0].is_ordered_by_bytes() {
+        prefixes.sort_unstable();
+    }
+    claims::candidates_of(&batch.constraint, &prefixes)
 }
 
 /// The first key of a member that another row of the tree has too, as text; the gate is shut. Neither SQL nor a planner
@@ -268,7 +324,12 @@ pub fn duplicate_in(constraint: &Rc<Constraint>, table: Oid) -> Option<Vec<CStri
     let home = constraint.position(table)?;
     with_snapshot(|| {
         scratch(|| {
-            let empty = || Batch { constraint: Rc::clone(constraint), entries: Vec::new(), arena: Vec::new() };
+            let empty = || Batch {
+                constraint: Rc::clone(constraint),
+                referencing: Vec::new(),
+                entries: Vec::new(),
+                arena: Vec::new(),
+            };
             let mut batch = empty();
             let mut found = None;
             let snapshot = Fresh::take();
@@ -292,7 +353,7 @@ fn duplicate(mut batch: Batch, snapshot: &Fresh) -> Option<Vec<CString>> {
     let (doubles, unique) = set_doubles_apart(&batch);
     let places: Vec<u32> = (0..constraint.members.len() as u32).collect();
     // Where the tree changes under the shut gate, by this transaction itself, all keys are counted.
-    let met = meet(&batch, &unique, &places)
+    let met = meet(&batch, &unique, &places, None)
         .unwrap_or_else(|| unique.iter().map(|&entry| Suspect { entry, found: None }).collect());
     doubles.into_iter().chain(met).find_map(|suspect| {
         check_for_interrupts!();
@@ -363,12 +424,15 @@ fn lock_or_mark(batch: &Batch, unique: &[Entry], doubles: usize) -> Option<Vec<K
 }
 
 /// Meets the keys with every member's index. Returns those that have an entry beside their own row's; `None`: the tree
-/// has changed. `places`: where the batch's homes stand among the members.
-fn meet(batch: &Batch, unique: &[Entry], places: &[u32]) -> Option<Vec<Suspect>> {
+/// has changed. `places`: where the batch's homes stand among the members; `only`: the members that may have any.
+fn meet(batch: &Batch, unique: &[Entry], places: &[u32], only: Option<&[usize]>) -> Option<Vec<Suspect>> {
     let constraint = &batch.constraint;
     let mut met = vec![false; unique.len()];
     let mut where_met: Vec<(u32, u32)> = Vec::new();
     for (place, member) in constraint.members.iter().enumerate() {
+        if only.is_some_and(|only| only.binary_search(&place).is_err()) {
+            continue;
+        }
         visit(constraint, member, |serving| {
             let Some(serving) = serving else {
                 met.fill(true);
@@ -420,6 +484,31 @@ fn is_own_matter(constraint: &Constraint, members: &[u32], key: &[Datum]) -> boo
         }
     }
     alive <= 1
+}
+
+/// Sorts the keys, and returns one entry for each, that of the row which came first.
+pub fn distinct(batch: &mut Batch) -> Vec<Entry> {
+    sort(batch);
+    let key_type = &batch.constraint.key;
+    let runs = batch.entries.chunk_by(|one, other| compare(key_type, &batch.arena, one, other).is_eq());
+    runs.filter_map(|run| run.iter().min_by_key(|entry| entry.place).copied()).collect()
+}
+
+/// Which of the sorted keys have an entry in an index: their positions, once each.
+pub fn meet_index(batch: &Batch, keys: &[Entry], serving: &Serving) -> Vec<usize> {
+    let key_type = &batch.constraint.key;
+    let mut met: Vec<usize> = Vec::new();
+    let mut found = |position: usize, _: usize| {
+        if met.last() != Some(&position) {
+            met.push(position);
+        }
+    };
+    if key_type.fits_prefix() {
+        serving.file.meet(&Integers { entries: keys, width: key_type.shortcut() }, &mut found);
+    } else {
+        serving.file.meet(&Values { entries: keys, key_type, arena: &batch.arena }, &mut found);
+    }
+    met
 }
 
 struct Integers<'a> {

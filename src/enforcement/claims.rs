@@ -15,19 +15,20 @@ use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::rc::Rc;
 
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{Datum, Oid};
 
 use super::inventory::extension_owner;
-use super::key_lock::ConstraintId;
+use super::key_lock::{ConstraintId, mix};
 use super::members::{self, Constraint, Member};
-use crate::error::Result;
+use crate::error::{Result, refusal_with};
 use crate::pg::btree::{IndexFile, Tuple};
 use crate::pg::column::relation_beside;
 use crate::pg::identity::acting_as;
 use crate::pg::key::Shortcut;
 use crate::pg::lock::{Mode, lock_relation};
+use crate::pg::own_rows::{self, OwnRow, read_committed_now};
 use crate::pg::query;
-use crate::pg::rows::{OwnRow, read_committed_now};
 use crate::pg::scratch::scratch;
 use crate::pg::tables::{advisor_function, forget_cached};
 use crate::pg::transaction::{self, SubTransaction};
@@ -64,7 +65,7 @@ impl Range {
 
     /// Where the range stands in the index of claims. Ranges that share a place cost a visit.
     fn place(self, id: ConstraintId) -> i64 {
-        let bits = id.mixed() ^ u64::from(self.level).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let bits = mix(id.bits()) ^ u64::from(self.level).wrapping_mul(0xD6E8_FEB8_6659_FD93);
         (bits ^ self.slot.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)) as i64
     }
 }
@@ -190,7 +191,7 @@ fn read(constraint: &Constraint, only: Option<&Member>, mut each: impl FnMut(&Me
     };
     lock_relation(table, Mode::AccessShare);
     lock_relation(index, Mode::AccessShare);
-    let of = (INT8_EQUAL, Datum::from(constraint.id.mixed() as usize));
+    let of = (INT8_EQUAL, Datum::from(constraint.id.bits() as usize));
     let member = only.map(|member| (OID_EQUAL, Datum::from(member.table)));
     let keys: Vec<(u32, Datum)> = [of].into_iter().chain(member).collect();
     scratch(|| {
@@ -211,41 +212,39 @@ fn trigger_of(constraint: &Constraint, member: &Member) -> Option<Oid> {
     members::trigger_of(member.table, constraint.function, constraint.id.token).map(|trigger| trigger.oid)
 }
 
-/// Makes sure that rows of `home` with this prefix are covered by a claim that is committed, or the running
-/// transaction's own. Comes after the row, and before the key's lock and any look.
-pub fn cover(constraint: &Constraint, home: usize, prefixes: impl Iterator<Item = u64>) -> Result<()> {
-    let member = &constraint.members[home];
-    if !member.claimed.complete.get() {
-        // Visited in any case.
-        return Ok(());
-    }
-    let mut known = self::known(constraint, member);
-    let mut open: Vec<u64> = Vec::new();
-    for prefix in prefixes {
-        let is_as_last = open.last().is_some_and(|last| is_same_range(*last, prefix));
-        if !is_as_last && !known.iter().any(|range| range.covers(prefix)) {
-            open.push(prefix);
+/// Makes sure that rows of these members with these prefixes are covered by claims that are committed, or the running
+/// transaction's own. Comes after the rows, and before their keys' locks and any look.
+pub fn cover(constraint: &Constraint, of_home: Vec<(usize, Vec<u64>)>) {
+    let is_open = |(home, mut prefixes): (usize, Vec<u64>)| {
+        let member = &constraint.members[home];
+        if !member.claimed.complete.get() {
+            // Visited in any case.
+            return None;
         }
-    }
+        let known = known(constraint, member);
+        prefixes.retain(|prefix| !known.iter().any(|range| range.covers(*prefix)));
+        (!prefixes.is_empty()).then_some((home, prefixes))
+    };
+    let open: Vec<(usize, Vec<u64>)> = of_home.into_iter().filter_map(is_open).collect();
     if open.is_empty() {
-        return Ok(());
+        return;
     }
-    reread(constraint, member);
-    known = self::known(constraint, member);
-    open.retain(|prefix| !known.iter().any(|range| range.covers(*prefix)));
-    if open.is_empty() {
-        return Ok(());
+    reread(constraint, &open.iter().map(|(home, _)| *home).collect::<Vec<_>>());
+    let mut claims: Vec<(Oid, Range)> = Vec::new();
+    for (home, prefixes) in open.into_iter().filter_map(is_open) {
+        let member = &constraint.members[home];
+        let ranges = ranges_for(&known(constraint, member), &prefixes);
+        claims.extend(ranges.into_iter().map(|range| (member.table, range)));
     }
-    insert(constraint, member, &ranges_for(&known, &open))
+    insert(constraint, &claims);
 }
 
 /// [`cover`] for one row.
-pub fn cover_one(constraint: &Constraint, home: usize, prefix: u64) -> Result<()> {
+pub fn cover_one(constraint: &Constraint, home: usize, prefix: u64) {
     let claimed = &constraint.members[home].claimed;
-    if !claimed.complete.get() || claimed.committed.borrow().iter().any(|range| range.covers(prefix)) {
-        return Ok(());
+    if claimed.complete.get() && !claimed.committed.borrow().iter().any(|range| range.covers(prefix)) {
+        cover(constraint, vec![(home, vec![prefix])]);
     }
-    cover(constraint, home, [prefix].into_iter())
 }
 
 /// Claims that the running transaction may rely on, the greatest first.
@@ -264,15 +263,26 @@ fn is_made_here(id: ConstraintId, member: Oid, range: Range) -> bool {
     OWN.with_borrow(|own| own.iter().any(|claim| claim.member == member && claim.id == id && claim.range == range))
 }
 
-/// Others may have committed claims meanwhile.
-fn reread(constraint: &Constraint, member: &Member) {
-    let mut committed = Vec::new();
-    read(constraint, Some(member), |member, row| {
-        if row.trigger.is_none() && !is_made_here(constraint.id, member.table, row.range) {
-            add(&mut committed, row.range);
+/// Others may have committed claims of these members meanwhile.
+fn reread(constraint: &Constraint, homes: &[usize]) {
+    let mut committed: Vec<Vec<Range>> = vec![Vec::new(); constraint.members.len()];
+    let mut note = |member: &Member, row: Claim| {
+        if row.trigger.is_none()
+            && !is_made_here(constraint.id, member.table, row.range)
+            && let Some(position) = constraint.position(member.table)
+        {
+            add(&mut committed[position], row.range);
         }
-    });
-    *member.claimed.committed.borrow_mut() = committed;
+    };
+    // A look at one member is a descent of the index; all of them together are one more.
+    if homes.len() < 4 {
+        homes.iter().for_each(|&home| read(constraint, Some(&constraint.members[home]), &mut note));
+    } else {
+        read(constraint, None, &mut note);
+    }
+    for &home in homes {
+        *constraint.members[home].claimed.committed.borrow_mut() = std::mem::take(&mut committed[home]);
+    }
     *constraint.visited_always.borrow_mut() = None;
 }
 
@@ -290,23 +300,44 @@ fn ranges_for(known: &[Range], open: &[u64]) -> Vec<Range> {
     vec![Range::around(0, 64)]
 }
 
-fn insert(constraint: &Constraint, member: &Member, ranges: &[Range]) -> Result<()> {
-    let mut sql = String::from("INSERT INTO advisor.global_key_claims (place, member, of, level, slot) VALUES ");
-    values(&mut sql, constraint.id, member.table, ranges);
-    acting_as(extension_owner()?, || query::run(&sql))?;
-    let made_in = transaction::subtransaction();
-    OWN.with_borrow_mut(|own| {
-        let claims = ranges.iter().map(|&range| Own { id: constraint.id, member: member.table, range, made_in });
-        own.extend(claims);
+/// Writes claims of the running transaction. The table is held: [`hold`]; but what is known of it may have been forgotten
+/// since, and a claim that is owed is never left out.
+fn insert(constraint: &Constraint, claims: &[(Oid, Range)]) {
+    if claims.is_empty() {
+        return;
+    }
+    hold(constraint);
+    let table = relation_beside(constraint.function, c"global_key_claims").unwrap_or_else(|| {
+        std::panic::panic_any(refusal_with(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+            "relation \"advisor.global_key_claims\" does not exist".to_owned(),
+            Some("It belongs to citus_advisor, whose constraints cannot be checked without it.".to_owned()),
+            Some("DROP EXTENSION citus_advisor CASCADE; CREATE EXTENSION citus_advisor;".to_owned()),
+        ))
     });
-    Ok(())
+    let id = constraint.id;
+    // In the order of sql/global_key_claims.sql.
+    let rows = claims.iter().map(|&(member, range)| {
+        let values = [
+            Datum::from(range.place(id) as usize),
+            Datum::from(member),
+            Datum::from(id.bits() as usize),
+            Datum::from(range.level as usize),
+            Datum::from(range.slot as usize),
+        ];
+        let [place, member, of, level, slot] = values.map(Some);
+        [place, member, of, level, slot, None]
+    });
+    scratch(|| own_rows::insert(table, rows));
+    let made_in = transaction::subtransaction();
+    OWN.with_borrow_mut(|own| own.extend(claims.iter().map(|&(member, range)| Own { id, member, range, made_in })));
 }
 
 fn values(sql: &mut String, id: ConstraintId, member: Oid, ranges: &[Range]) {
     for (number, range) in ranges.iter().enumerate() {
         let comma = if number == 0 { "" } else { ", " };
         let (place, member) = (range.place(id), member.to_u32());
-        let (of, level, slot) = (id.mixed() as i64, range.level, range.slot as i64);
+        let (of, level, slot) = (id.bits() as i64, range.level, range.slot as i64);
         // Writing to a string does not fail.
         let _ = write!(sql, "{comma}('{place}', '{member}', '{of}', {level}, '{slot}')");
     }
@@ -330,6 +361,45 @@ pub fn candidates(constraint: &Constraint, prefix: u64) -> Option<Vec<usize>> {
         );
     }
     // A range is claimed by each of its first writers, and rolled back claims leave entries.
+    may_hold.sort_unstable();
+    may_hold.dedup();
+    Some(may_hold)
+}
+
+/// Which members may hold any of these prefixes, which are sorted. Comes after [`cover`] and the keys' locks (or the mark).
+/// `None`: all, or too many ranges to ask about.
+pub fn candidates_of(constraint: &Constraint, prefixes: &[u64]) -> Option<Vec<usize>> {
+    let always = visited_always(constraint);
+    if constraint.members.len() - always.len() < LEVELS.len() {
+        return None;
+    }
+    let mut slots: Vec<u64> = Vec::new();
+    for prefix in prefixes {
+        let slot = Range::around(*prefix, LEVELS[0]).slot;
+        if slots.last() != Some(&slot) {
+            // Each range is asked about once on each level; a member that is met costs about as much.
+            if slots.len() * LEVELS.len() > constraint.members.len() {
+                return None;
+            }
+            slots.push(slot);
+        }
+    }
+    let index = index()?;
+    let mut may_hold = always.to_vec();
+    for level in LEVELS {
+        let mut last = None;
+        for slot in &slots {
+            let range = Range::around(slot << LEVELS[0], level);
+            if last != Some(range) {
+                let place = range.place(constraint.id);
+                index.each_equal(
+                    |tuple: &Tuple| tuple.compare_integer(place, Shortcut::Int64),
+                    |tuple| may_hold.extend(constraint.position(tuple.second_oid())),
+                );
+            }
+            last = Some(range);
+        }
+    }
     may_hold.sort_unstable();
     may_hold.dedup();
     Some(may_hold)
@@ -369,7 +439,7 @@ pub fn rebuild(constraint: &Constraint, only: impl Fn(&Member) -> bool) -> Resul
         let (Some(serving), Some(trigger)) = (member.serving(&constraint.key), trigger_of(constraint, member)) else {
             continue;
         };
-        let of = constraint.id.mixed() as i64;
+        let of = constraint.id.bits() as i64;
         let table = member.table.to_u32();
         let mut sql = format!(
             "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{of}'::pg_catalog.int8
@@ -410,7 +480,7 @@ pub fn are_missing(id: ConstraintId, root_columns: &[i16]) -> bool {
 pub fn forget(id: ConstraintId) -> Result<()> {
     let sql = format!(
         "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8",
-        id.mixed() as i64
+        id.bits() as i64
     );
     acting_as(extension_owner()?, || query::run(&sql))?;
     forget_made_here(id, None);
@@ -424,7 +494,7 @@ pub fn forget_dropped(id: ConstraintId, tables: &[Oid]) -> Result<()> {
     let sql = format!(
         "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8
            AND c.member OPERATOR(pg_catalog.=) ANY ('{{{}}}'::pg_catalog.oid[])",
-        id.mixed() as i64,
+        id.bits() as i64,
         tables.join(",")
     );
     acting_as(extension_owner()?, || query::run(&sql))

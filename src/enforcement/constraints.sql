@@ -24,6 +24,7 @@ registered AS MATERIALIZED (
     LEFT JOIN LATERAL pg_catalog.parse_ident(r.relation) AS name ON here.oid IS NULL
     LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = name[1]
     LEFT JOIN pg_catalog.pg_class named ON named.relnamespace = n.oid AND named.relname = name[2] AND named.relkind IN ('r', 'p')
+  WHERE r.kind = 'unique'
 ),
 -- The roots as the triggers have them: a clone is never one.
 above(token, relation, ancestor) AS (

@@ -6,6 +6,7 @@ use pgrx::prelude::*;
 
 use super::claims;
 use super::duplicates::{self, Occasion};
+use super::foreign_key;
 use super::inventory::{self, Constraint, Member};
 use super::key_lock::gate_exclusive;
 use super::lifecycle::own_work;
@@ -74,6 +75,9 @@ fn add_global_unique(
 fn validate_constraint(relation: Option<Table>, constraint_name: Option<Name>) -> Result<()> {
     let relation = required(relation, "relation")?.0;
     let name = required(constraint_name, "constraint_name")?.0;
+    if let Some(key) = foreign_key::definition::find(relation, &name)? {
+        return foreign_key::definition::validate(&key);
+    }
     let mut constraint = find(relation, &name)?;
     // As a native VALIDATE: conflicts with whatever changes triggers or members, not with reads and writes.
     let members = lock_tree(constraint.root, &constraint.token, pg_sys::ShareUpdateExclusiveLock)?;
@@ -93,10 +97,11 @@ fn drop_constraint(
     if_exists: default!(Option<bool>, "false"),
     cascade: default!(Option<bool>, "false"),
 ) -> Result<()> {
-    // For what references the key, once something can.
-    let _ = cascade;
     let relation = required(relation, "relation")?.0;
     let name = required(constraint_name, "constraint_name")?.0;
+    if let Some(key) = foreign_key::definition::find(relation, &name)? {
+        return foreign_key::definition::drop(&key);
+    }
     if if_exists == Some(true) && candidates(relation, &name)?.is_empty() {
         let table = table_name(relation)?;
         notice(format!("constraint \"{name}\" of relation \"{table}\" does not exist, skipping"));
@@ -105,6 +110,7 @@ fn drop_constraint(
     let constraint = find(relation, &name)?;
     let members = lock_tree(constraint.root, &constraint.token, pg_sys::AccessExclusiveLock)?;
     let constraint = find(relation, &name)?;
+    foreign_key::definition::refuse_or_drop_dependent(&constraint, cascade == Some(true))?;
     gate_exclusive(constraint.id());
     own_work(|| {
         for member in &members {
@@ -126,6 +132,9 @@ fn rename_constraint(relation: Option<Table>, constraint_name: Option<Name>, new
     let new_name = required(new_name, "new_name")?.0;
     if new_name.is_empty() {
         return Err(zero_length());
+    }
+    if let Some(key) = foreign_key::definition::find(relation, &name)? {
+        return foreign_key::definition::rename(&key, &new_name);
     }
     let mut constraint = find(relation, &name)?;
     let members = lock_tree(constraint.root, &constraint.token, pg_sys::AccessExclusiveLock)?;
@@ -273,8 +282,15 @@ pub fn reinstall(lost: &Constraint, members: Vec<Member>) -> Result<()> {
     install(&mut constraint, members, &wish)
 }
 
-/// The table as a member of its own tree, if a constraint can begin there.
+/// The caller's table as a member of its own tree, if a constraint can begin there.
 fn refuse_unfit_root(relation: Oid) -> Result<Member> {
+    let root = unfit_root(relation, "unique constraint")?;
+    membership::require_owned(std::slice::from_ref(&root))?;
+    Ok(root)
+}
+
+/// The table as a member of its own tree, if a constraint of this kind can begin there.
+pub fn unfit_root(relation: Oid, constraint: &str) -> Result<Member> {
     let members = inventory::members(relation, "", Sees::Latest)?;
     let root = members.into_iter().find(|m| m.oid == relation).ok_or_else(|| gone(relation))?;
     let plural = match root.kind.as_str() {
@@ -291,7 +307,7 @@ fn refuse_unfit_root(relation: Oid) -> Result<Member> {
     if let Some(plural) = plural {
         return Err(refusal_with(
             PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
-            format!("cannot add a global unique constraint to relation \"{}\"", root.table),
+            format!("cannot add a global {constraint} to relation \"{}\"", root.table),
             Some(format!("This operation is not supported for {plural}.")),
             None,
         ));
@@ -306,7 +322,6 @@ fn refuse_unfit_root(relation: Oid) -> Result<Member> {
             },
         ));
     }
-    membership::require_owned(std::slice::from_ref(&root))?;
     Ok(root)
 }
 
@@ -573,11 +588,15 @@ fn tell_of_other_schemas(constraint: &Constraint, members: &[Member]) {
     }
 }
 
-/// The name that PostgreSQL would choose: `table_columns_key`, and a number where that is taken.
 fn choose_name(root: &Member, members: &[Member], columns: &[String]) -> Result<String> {
+    free_name(root, members, columns, "key")
+}
+
+/// The name that PostgreSQL would choose: `table_columns_label`, and a number where that is taken.
+pub fn free_name(root: &Member, members: &[Member], columns: &[String], label: &str) -> Result<String> {
     let columns = columns.join("_");
     for attempt in 0.. {
-        let label = if attempt == 0 { "key".to_owned() } else { format!("key{attempt}") };
+        let label = if attempt == 0 { label.to_owned() } else { format!("{label}{attempt}") };
         let name = tables::made_name(&root.table, &columns, &label);
         let sql = format!(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = {0} AND relnamespace = '{1}'::pg_catalog.oid)
@@ -634,14 +653,26 @@ pub fn refuse_taken(members: &[Member], token: &str, name: &str) -> Result<()> {
 
 /// Locks the tables of a tree, the root first and the others by OID, until no new one appears. The caller must own all.
 pub fn lock_tree(root: Oid, token: &str, mode: u32) -> Result<Vec<Member>> {
-    let mut locked: Vec<Oid> = Vec::new();
-    loop {
-        let members = inventory::members(root, token, Sees::Latest)?;
+    lock_members(root, token, mode, |members| {
         if !members.iter().any(|m| m.oid == root) {
             return Err(gone(root));
         }
-        membership::require_owned(&members)?;
-        let mut fresh: Vec<Oid> = members.iter().map(|m| m.oid).filter(|oid| !locked.contains(oid)).collect();
+        membership::require_owned(members)?;
+        Ok(members.iter().map(|m| m.oid).collect())
+    })
+}
+
+/// Locks the tables that `which` picks from a tree, the root first and the others by OID, until it picks no new one.
+pub fn lock_members(
+    root: Oid,
+    token: &str,
+    mode: u32,
+    which: impl Fn(&[Member]) -> Result<Vec<Oid>>,
+) -> Result<Vec<Member>> {
+    let mut locked: Vec<Oid> = Vec::new();
+    loop {
+        let members = inventory::members(root, token, Sees::Latest)?;
+        let mut fresh: Vec<Oid> = which(&members)?.into_iter().filter(|oid| !locked.contains(oid)).collect();
         if fresh.is_empty() {
             return Ok(members);
         }
@@ -704,7 +735,7 @@ pub fn look_up(relation: Oid, name: &str) -> Result<Constraint> {
     ))
 }
 
-fn table_name(relation: Oid) -> Result<String> {
+pub fn table_name(relation: Oid) -> Result<String> {
     let sql = format!("SELECT relname FROM pg_catalog.pg_class WHERE oid = '{}'::pg_catalog.oid", relation.to_u32());
     match query::rows(&sql, Sees::Latest, 1)?.first() {
         Some(row) => Ok(row.text(0)),
@@ -712,11 +743,11 @@ fn table_name(relation: Oid) -> Result<String> {
     }
 }
 
-fn gone(relation: Oid) -> pgrx::pg_sys::panic::ErrorReport {
+pub fn gone(relation: Oid) -> pgrx::pg_sys::panic::ErrorReport {
     refusal(PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, format!("relation with OID {} does not exist", relation.to_u32()))
 }
 
-fn zero_length() -> pgrx::pg_sys::panic::ErrorReport {
+pub fn zero_length() -> pgrx::pg_sys::panic::ErrorReport {
     refusal(PgSqlErrorCode::ERRCODE_INVALID_NAME, "a constraint must have a name".to_owned())
 }
 

@@ -1,11 +1,12 @@
 //! The view of constraints, what is wrong with them, and its repair.
 
-use citus_planner::identifier::quote_literal;
+use citus_planner::identifier::{quote_identifier, quote_literal};
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
 use super::claims;
 use super::definition::{self, lock_tree};
+use super::foreign_key;
 use super::inventory::{self, Constraint, Member};
 use super::key_lock::gate_exclusive;
 use super::lifecycle::own_work;
@@ -69,6 +70,29 @@ pub fn global_constraints() -> Result<
             Text(constraint.definition()),
         ));
     }
+    for shown in foreign_key::health::all()? {
+        let (key, mut problems) = (shown.key, shown.problems);
+        problems.extend(watch.iter().cloned());
+        let names = |columns: &[String]| Names(columns.iter().cloned().map(Some).collect());
+        rows.push((
+            Text(key.referencing.relation.clone()),
+            Name(key.name.clone()),
+            Text("foreign key".to_owned()),
+            names(&key.referencing.columns),
+            Some(Text(key.referenced.relation.clone())),
+            Some(names(&key.referenced.columns)),
+            Some(Text(key.terms.matching.to_string())),
+            Some(Text(key.action(&key.terms.on_delete))),
+            Some(Text(key.action(&key.terms.on_update))),
+            key.is_deferrable,
+            key.initially_deferred,
+            key.is_validated() && shown.is_enforced,
+            shown.partitions,
+            problems.is_empty(),
+            (!problems.is_empty()).then(|| Text(problems.join("; "))),
+            Text(key.definition()),
+        ));
+    }
     Ok(TableIterator::new(rows))
 }
 
@@ -94,6 +118,9 @@ fn problems(constraint: &Constraint, members: &[Member]) -> Vec<String> {
                 "R" => problems.push(format!("trigger on {relation} fires for replicas only")),
                 _ => problems.push(format!("trigger on {relation} is not ENABLE ALWAYS")),
             },
+        }
+        for trigger in &member.strange_triggers {
+            problems.push(format!("trigger {} on {relation} is not the constraint's", quote_identifier(trigger)));
         }
         if member.holds_rows()
             && let Err(reason) = member.serving_index(&constraint.columns)
@@ -134,6 +161,7 @@ fn repair_constraints(
     if let Some(Table(relation)) = relation {
         constraints = of_relation(constraints, relation)?;
     }
+    let foreign_keys = foreign_key::inventory::foreign_keys(Sees::Latest)?;
     for constraint in constraints {
         let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
         // Gone since, or somebody else's.
@@ -157,6 +185,19 @@ fn repair_constraints(
             let (name, table) = (constraint.name, constraint.relation);
             actions.extend(done.into_iter().map(|action| (Text(table.clone()), Name(name.clone()), Text(action))));
         }
+    }
+    // Behind the unique constraints that they rest on.
+    for key in foreign_keys {
+        let members = foreign_key::inventory::tables_of(&key.referencing, Sees::Latest)?;
+        let done = match relation {
+            Some(Table(relation)) if !foreign_key::health::covers(&key, relation)? => continue,
+            None if members.iter().any(|m| !m.owned) => continue,
+            Some(_) => own_work(|| foreign_key::health::repair(&key))?,
+            None => own_work(|| attempt(|| foreign_key::health::repair(&key)))
+                .or_else(|error| Ok(vec![format!("could not be repaired: {}", error.message())]))?,
+        };
+        let (table, name) = (key.referencing.relation, key.name);
+        actions.extend(done.into_iter().map(|action| (Text(table.clone()), Name(name.clone()), Text(action))));
     }
     Ok(TableIterator::new(actions))
 }

@@ -15,7 +15,8 @@ use crate::pg::transaction::{self, SubTransaction, TransactionId};
 
 const CLASS_KEY: u16 = 0xCA01;
 const CLASS_GATE: u16 = 0xCA02;
-const CLASS_BULK: u16 = 0xCA03;
+/// And the next 255, by the token's lowest byte.
+const CLASS_BULK: u16 = 0xCB00;
 
 /// Which constraint: the topmost table that carries it, and the token of its triggers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -30,14 +31,19 @@ impl ConstraintId {
         ConstraintId { root, token: u64::from_str_radix(token, 16).unwrap_or_default() }
     }
 
-    /// 64 well-mixed bits of this constraint.
-    pub fn mixed(self) -> u64 {
-        mix(self.token ^ mix(u64::from(self.root.to_u32())))
+    /// 64 bits that no constraint of another table has: a token can be chosen by anybody who makes a trigger, but the
+    /// table that carries it is his own.
+    pub fn bits(self) -> u64 {
+        u64::from(self.root.to_u32()) << 32 | u64::from(self.short_token())
+    }
+
+    fn short_token(self) -> u32 {
+        mix(self.token) as u32
     }
 }
 
 /// The finaliser of SplitMix64: a bijection, so different integers stay different.
-fn mix(value: u64) -> u64 {
+pub fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -45,8 +51,7 @@ fn mix(value: u64) -> u64 {
 }
 
 fn gate(id: ConstraintId) -> Tag {
-    let bits = id.mixed();
-    Tag { high: (bits >> 32) as u32, low: bits as u32, class: CLASS_GATE }
+    Tag { high: id.root.to_u32(), low: id.short_token(), class: CLASS_GATE }
 }
 
 /// A writer passes the gate: before its first look at the members it takes this lock, and then what others have
@@ -68,11 +73,11 @@ pub fn gate_exclusive(id: ConstraintId) {
 pub struct KeyLock(Tag);
 
 impl KeyLock {
-    /// `bits`: the integer key, or its hash. Combined with the constraint by exclusive or, so that different
-    /// integers of one constraint never share a lock.
+    /// `bits`: the integer key, or its hash. The table stands by itself, so that nobody can take locks of other people's
+    /// keys; integers that differ in their lower half only never share a lock, others as good as never.
     pub fn new(id: ConstraintId, bits: u64) -> Self {
-        let bits = id.mixed().rotate_left(17) ^ bits;
-        KeyLock(Tag { high: (bits >> 32) as u32, low: bits as u32, class: CLASS_KEY })
+        let folded = bits as u32 ^ (mix(bits >> 32) as u32 ^ mix(0) as u32);
+        KeyLock(Tag { high: id.root.to_u32(), low: folded ^ id.short_token(), class: CLASS_KEY })
     }
 
     pub fn release(self) {
@@ -144,8 +149,7 @@ pub fn lock_key(id: ConstraintId, key: KeyLock) -> bool {
 }
 
 fn bulk(id: ConstraintId, transaction: TransactionId) -> Tag {
-    let bits = id.mixed();
-    Tag { high: (bits >> 32) as u32 ^ bits as u32, low: transaction.0, class: CLASS_BULK }
+    Tag { high: id.root.to_u32(), low: transaction.0, class: CLASS_BULK | (id.short_token() as u16 & 0xFF) }
 }
 
 /// From here on this transaction looks at keys without locking them: whoever meets a row of it waits for its end.
@@ -185,5 +189,16 @@ mod tests {
         let other = ConstraintId { root: Oid::from(16_384), token: 8 };
         assert_ne!(KeyLock::new(one, 5), KeyLock::new(other, 5));
         assert_ne!(gate(one), gate(other));
+    }
+
+    #[test]
+    fn no_token_makes_the_locks_of_another_table() {
+        let one = ConstraintId { root: Oid::from(16_384), token: 7 };
+        for token in 0..10_000 {
+            let other = ConstraintId { root: Oid::from(16_385), token };
+            assert_ne!(KeyLock::new(one, 5).0.high, KeyLock::new(other, token).0.high);
+            assert_ne!(gate(one).high, gate(other).high);
+            assert_ne!(one.bits() >> 32, other.bits() >> 32);
+        }
     }
 }

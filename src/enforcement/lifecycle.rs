@@ -2,7 +2,8 @@
 //!
 //! They look at nothing as long as no global constraint exists, and then only at trees that have one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 
 use citus_planner::identifier::{quote_identifier, quote_literal};
 use pgrx::pg_sys::Oid;
@@ -11,11 +12,12 @@ use pgrx::prelude::*;
 use super::inventory::{self, Constraint, Member};
 use super::key_lock::{ConstraintId, gate_exclusive};
 use super::membership;
-use super::{claims, definition, duplicates};
+use super::triggers::END_OF_TRANSACTION;
+use super::{claims, definition, duplicates, foreign_key};
 use crate::error::{Result, refusal};
 use crate::pg::ddl_event::{self, Effect};
 use crate::pg::query::{self, Sees};
-use crate::pg::{identity, tables};
+use crate::pg::{identity, tables, transaction};
 
 thread_local! {
     /// Whether statements of our own are running, which need no following.
@@ -43,19 +45,16 @@ CREATE FUNCTION advisor._follow_ddl() RETURNS event_trigger LANGUAGE c AS 'MODUL
 )]
 pub fn follow_ddl(call: pg_sys::FunctionCallInfo) -> Result<()> {
     let Some(effects) = ddl_event::effects(call) else { return Err(not_an_event()) };
-    if OWN_WORK.get() || !any_constraint() || ddl_event::concerns_no_tree(call) {
+    let (any_unique, any_foreign_key) = (any_constraint(), foreign_key::lifecycle::any());
+    if OWN_WORK.get() || !(any_unique || any_foreign_key) || ddl_event::concerns_no_tree(call) {
         return Ok(());
     }
     let changed = changed_tables()?;
-    let constraints = concerned(&changed, &effects)?;
-    if constraints.is_empty() {
-        return Ok(());
-    }
     own_work(|| {
-        for constraint in constraints {
+        for constraint in concerned(&changed, &effects)? {
             follow(constraint, &changed, &effects)?;
         }
-        Ok(())
+        if any_foreign_key { foreign_key::lifecycle::follow(&changed, &effects) } else { Ok(()) }
     })
 }
 
@@ -77,6 +76,7 @@ pub fn follow_drop(call: pg_sys::FunctionCallInfo) -> Result<()> {
         if any_constraint() {
             forget_members_dropped()?;
         }
+        foreign_key::lifecycle::follow_drop(ddl_event::is_cascade(call))?;
         forget_constraints_dropped()
     })
 }
@@ -108,7 +108,7 @@ fn changed_tables() -> Result<Vec<Oid>> {
                SELECT t.tgrelid FROM pg_catalog.pg_event_trigger_ddl_commands() e
                  JOIN pg_catalog.pg_class c ON c.relnamespace = e.objid
                  JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
-                   AND t.tgfoid = '{}'::pg_catalog.oid
+                   AND t.tgfoid IN ('{}'::pg_catalog.oid, '{}'::pg_catalog.oid, '{}'::pg_catalog.oid)
                WHERE e.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND e.command_tag = 'ALTER SCHEMA'
                UNION
                SELECT k.conrelid FROM pg_catalog.pg_event_trigger_ddl_commands() e
@@ -119,7 +119,9 @@ fn changed_tables() -> Result<Vec<Oid>> {
                  JOIN pg_catalog.pg_type y ON y.typrelid = e.objid
                  JOIN pg_catalog.pg_class c ON c.reloftype = y.oid
                WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.command_tag = 'ALTER TYPE'",
-        check_function().to_u32()
+        check_function().to_u32(),
+        tables::advisor_function(c"check_global_foreign_key").to_u32(),
+        tables::advisor_function(c"check_global_reference").to_u32()
     );
     Ok(query::rows(&sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect())
 }
@@ -141,12 +143,18 @@ fn concerned(changed: &[Oid], effects: &[Effect]) -> Result<Vec<Constraint>> {
            UNION
            SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.relation
          )
-         SELECT DISTINCT t.tgrelid FROM up JOIN pg_catalog.pg_trigger t ON t.tgrelid = up.relation
-         WHERE t.tgfoid = '{}'::pg_catalog.oid",
+         SELECT up.relation FROM up
+         WHERE EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                       WHERE t.tgrelid = up.relation AND t.tgfoid = '{}'::pg_catalog.oid)
+           -- A root whose trigger was dropped by hand.
+           OR EXISTS (SELECT FROM advisor.global_constraint_registry r
+                      WHERE r.root = '{}/' || up.relation::pg_catalog.text)",
         from.join(","),
-        check_function().to_u32()
+        check_function().to_u32(),
+        tables::this_database()
     );
-    let carriers: Vec<Oid> = query::rows(&sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect();
+    let carriers = as_extension_owner(|| query::rows(&sql, Sees::Latest, 0))?;
+    let carriers: Vec<Oid> = carriers.iter().map(|row| row.oid(0)).collect();
     if carriers.is_empty() {
         return Ok(Vec::new());
     }
@@ -158,15 +166,18 @@ fn concerned(changed: &[Oid], effects: &[Effect]) -> Result<Vec<Constraint>> {
 fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Result<()> {
     // Members may have come or gone: no backend may go on with its list.
     tables::forget_cached(constraint.root);
-    let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    let mut members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
     let joined = effects.iter().any(|e| matches!(e, Effect::Created | Effect::Joined));
     if joined {
-        take_in(&constraint, &members, changed)?;
+        members = take_in(&constraint, members, changed)?;
     }
     let mut doubtful = false;
     for effect in effects {
         match effect {
-            Effect::Left(parent) => let_go(&constraint, &members, changed, *parent)?,
+            Effect::Left(parent) if members.iter().any(|m| m.oid == *parent) => {
+                let_go(&constraint, &members, changed)?;
+            }
+            Effect::Detached(partition) => let_go(&constraint, &members, &[*partition])?,
             Effect::Enabled(name) | Effect::Disabled(name) => {
                 let touched = members.iter().filter(|m| {
                     let trigger = m.trigger.as_ref();
@@ -187,7 +198,7 @@ fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Re
                     }
                 }
             }
-            Effect::Created | Effect::Joined => {}
+            Effect::Created | Effect::Joined | Effect::Left(_) => {}
         }
     }
     // ALTER TABLE ... RENAME CONSTRAINT takes one table's row of pg_constraint along, and not its trigger.
@@ -216,14 +227,21 @@ fn is_below(member: &Member, members: &[Member], changed: &[Oid]) -> bool {
         || member.is_partition && members.iter().any(|m| !m.holds_rows() && changed.contains(&m.oid))
 }
 
-/// New members get trigger and index, and must not bring duplicates.
-fn take_in(constraint: &Constraint, members: &[Member], changed: &[Oid]) -> Result<()> {
-    let new: Vec<&Member> = members.iter().filter(|m| m.is_new && m.oid != constraint.root).collect();
-    if new.is_empty() {
-        return Ok(());
+/// New members get trigger and index, and must not bring duplicates. Returns the members as they are then.
+fn take_in(constraint: &Constraint, members: Vec<Member>, changed: &[Oid]) -> Result<Vec<Member>> {
+    let is_newcomer = |m: &Member| m.is_new && m.oid != constraint.root && !is_taken_in(constraint, m);
+    if !members.iter().any(is_newcomer) {
+        return Ok(members);
     }
+    // Somebody may be adding a table below a newcomer, of which neither knows by then.
+    let members =
+        definition::lock_members(constraint.root, &constraint.token, pg_sys::ShareRowExclusiveLock, |members| {
+            Ok(members.iter().filter(|m| is_newcomer(m)).map(|m| m.oid).collect())
+        })?;
+    let new: Vec<&Member> = members.iter().filter(|m| is_newcomer(m)).collect();
     for member in new.iter().copied() {
         membership::refuse_unfit(member, &constraint.name)?;
+        membership::refuse_strange_trigger(member, &constraint.name)?;
         if member.trigger.is_none() {
             definition::refuse_taken(std::slice::from_ref(member), "", &constraint.name)?;
         }
@@ -256,16 +274,55 @@ fn take_in(constraint: &Constraint, members: &[Member], changed: &[Oid]) -> Resu
         duplicates::refuse_in_newcomer(constraint, member)?;
     }
     let new: Vec<Oid> = new.iter().map(|member| member.oid).collect();
-    claims::renew(constraint.id(), &constraint.root_columns(), Some(&new))
+    claims::renew(constraint.id(), &constraint.root_columns(), Some(&new))?;
+    let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    transaction::listen(&END_OF_TRANSACTION);
+    TAKEN_IN.with_borrow_mut(|(transaction, taken)| {
+        if *transaction != transaction::local_id() {
+            *transaction = transaction::local_id();
+            taken.clear();
+        }
+        taken.extend(members.iter().filter(|m| new.contains(&m.oid)).filter_map(|m| taken_in(constraint, m)));
+    });
+    Ok(members)
 }
 
-/// A table that no longer inherits from a member loses the trigger, and all below it, unless another way leads up.
-fn let_go(constraint: &Constraint, members: &[Member], changed: &[Oid], parent: Oid) -> Result<()> {
-    if !members.iter().any(|m| m.oid == parent) {
-        return Ok(());
-    }
-    for table in changed {
-        for former in inventory::members(*table, &constraint.token, Sees::Latest)? {
+/// A member and the trigger it had when it was taken in: one that leaves and joins again has another.
+type TakenIn = (ConstraintId, Oid, Oid);
+
+thread_local! {
+    /// What this transaction has taken in. A thousand partitions made in one transaction are looked at once each.
+    static TAKEN_IN: RefCell<(u64, HashSet<TakenIn>)> = RefCell::default();
+}
+
+/// Something was rolled back, perhaps a taking in.
+pub fn forget_taken_in() {
+    TAKEN_IN.with_borrow_mut(|(_, taken)| taken.clear());
+}
+
+fn taken_in(constraint: &Constraint, member: &Member) -> Option<TakenIn> {
+    member.trigger.as_ref().map(|trigger| (constraint.id(), member.oid, trigger.oid))
+}
+
+/// Whether this transaction has taken the member in, and its trigger still stands.
+fn is_taken_in(constraint: &Constraint, member: &Member) -> bool {
+    let stands = member.trigger.as_ref().is_some_and(|trigger| trigger.enabled == "A");
+    stands
+        && TAKEN_IN.with_borrow(|(transaction, taken)| {
+            *transaction == transaction::local_id()
+                && taken_in(constraint, member).is_some_and(|member| taken.contains(&member))
+        })
+}
+
+/// Tables that no longer inherit from a member lose the trigger, and all below them, unless another way leads up.
+fn let_go(constraint: &Constraint, members: &[Member], left: &[Oid]) -> Result<()> {
+    for table in left {
+        // Nobody adds a table below while the triggers go.
+        let formers = definition::lock_members(*table, &constraint.token, pg_sys::ShareRowExclusiveLock, |formers| {
+            let outside = formers.iter().filter(|f| f.trigger.is_some() && !members.iter().any(|m| m.oid == f.oid));
+            Ok(outside.map(|f| f.oid).collect())
+        })?;
+        for former in formers {
             let still = members.iter().any(|m| m.oid == former.oid);
             let Some(trigger) = former.trigger.as_ref().filter(|t| !still && !t.is_clone) else { continue };
             as_extension_owner(|| {
@@ -284,15 +341,24 @@ pub fn as_extension_owner<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
 
 /// After DROP: backends read again which members there are.
 fn forget_members_dropped() -> Result<()> {
-    // Names of a foreign key's triggers are no one's.
-    let sql = "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() d
-               WHERE d.object_type = 'trigger' AND d.address_names[3] !~ '^RI_ConstraintTrigger_'";
-    if query::rows(sql, Sees::Latest, 1)?.is_empty() {
+    // What is left of a constraint has its name, by which pg_constraint has an index: other people's triggers are told
+    // apart without a look at all constraints of the database.
+    let sql = format!(
+        "SELECT 1 FROM pg_catalog.pg_event_trigger_dropped_objects() d
+         WHERE d.object_type IN ('trigger', 'table constraint')
+           AND (EXISTS (SELECT FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_trigger t ON t.tgconstraint = k.oid
+                        WHERE k.conname = d.address_names[3]::pg_catalog.name AND k.contype = 't'
+                          AND t.tgfoid = '{}'::pg_catalog.oid)
+             OR EXISTS (SELECT FROM advisor.global_constraint_registry r
+                        WHERE r.constraint_name = d.address_names[3]::pg_catalog.name))",
+        check_function().to_u32()
+    );
+    if as_extension_owner(|| query::rows(&sql, Sees::Latest, 1))?.is_empty() {
         return Ok(());
     }
     let sql = "SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_type = 'table'";
     let dropped: Vec<Oid> = query::rows(sql, Sees::Latest, 0)?.iter().map(|row| row.oid(0)).collect();
-    for constraint in inventory::constraints(Sees::Latest)? {
+    for mut constraint in inventory::constraints(Sees::Latest)? {
         // A member that goes takes its trigger along, and the trigger's row in pg_constraint: one of them at least has the
         // constraint's name. Names are compared where they are: in SQL_ASCII they may be no text.
         let sql = format!(
@@ -304,6 +370,15 @@ fn forget_members_dropped() -> Result<()> {
             tables::forget_cached(constraint.root);
             if !dropped.is_empty() {
                 claims::forget_dropped(constraint.id(), &dropped)?;
+            }
+            // A trigger that was dropped from a table that stays: from here on rows come in unchecked.
+            let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+            if members.iter().any(|m| m.trigger.is_none() && m.holds_rows()) {
+                gate_exclusive(constraint.id());
+                claims::forget(constraint.id())?;
+                if constraint.registered && constraint.is_validated() {
+                    constraint.register(false)?;
+                }
             }
         }
     }
@@ -325,7 +400,7 @@ fn forget_constraints_dropped() -> Result<()> {
                THEN pg_catalog.split_part(r.root, '/', 3)::pg_catalog.oid END AS oid
            ) AS root
            JOIN pg_catalog.pg_event_trigger_dropped_objects() d
-             ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+             ON r.kind = 'unique' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                AND d.object_type IN ('table', 'table column')
                AND (d.objid = root.oid AND (d.objsubid = 0 OR d.objsubid = ANY (r.root_columns))
                  OR pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) = r.relation

@@ -44,6 +44,8 @@ pub struct Member {
     pub claimed: Claimed,
     columns: Vec<i16>,
     serving: RefCell<Option<Rc<Serving>>>,
+    /// Whether unique indexes name all columns of the key.
+    unique_key: Cell<bool>,
     fresh: Cell<bool>,
 }
 
@@ -94,12 +96,19 @@ impl Member {
             // Before reading: what changes meanwhile makes it stale again.
             self.fresh.set(true);
             let serving = Serving::find(self.table, &self.columns, key).map(Rc::new);
+            self.unique_key.set(serving_index::unique_indexes_name(self.table, &self.columns));
             if let Some(serving) = &serving {
                 watch_index(serving.index, self.table);
             }
             *self.serving.borrow_mut() = serving;
         }
         self.serving.borrow().clone()
+    }
+
+    /// Whether PostgreSQL takes an UPDATE of the key for one, and so lets it wait for who has locked the key: every column
+    /// is in a unique index. Known with [`Self::serving`].
+    pub fn has_unique_key(&self) -> bool {
+        self.unique_key.get()
     }
 
     /// Whether [`Self::serving`] still has the right answer.
@@ -159,13 +168,52 @@ thread_local! {
     static WATCHED: ManuallyDrop<RefCell<Watched>> = ManuallyDrop::default();
     /// Counts changes of any relation.
     static CHANGES: Cell<u64> = const { Cell::new(0) };
+    /// What has changed since a tree began to be read.
+    static CHANGED: RefCell<Changed> = const { RefCell::new(Changed::All) };
+}
+
+/// Relations that have changed.
+enum Changed {
+    /// Whatever there is; or nobody has asked.
+    All,
+    Some(Vec<Oid>),
+}
+
+/// More than these are not told apart.
+const MOST_CHANGED: usize = 10_000;
+
+/// Whether a table of the tree has changed since [`CHANGED`] was emptied, or the claims on its keys have.
+fn changed_meanwhile(constraint: &Constraint, inner: &[Oid]) -> bool {
+    CHANGED.with(|changed| match std::mem::replace(&mut *changed.borrow_mut(), Changed::All) {
+        Changed::All => true,
+        Changed::Some(changed) => {
+            constraint.is_stale()
+                || changed.iter().any(|&relation| {
+                    constraint.id.root == relation
+                        || constraint.position(relation).is_some()
+                        || inner.contains(&relation)
+                })
+        }
+    })
 }
 
 /// Called by PostgreSQL for every relation that has changed, at any moment: only flags are set.
 fn changed(relation: Option<Oid>) {
     CHANGES.set(CHANGES.get() + 1);
+    CHANGED.with(|changed| {
+        let Ok(mut changed) = changed.try_borrow_mut() else { return };
+        match (&mut *changed, relation) {
+            (Changed::Some(relations), Some(relation)) if relations.len() < MOST_CHANGED => relations.push(relation),
+            (changed, _) => *changed = Changed::All,
+        }
+    });
     if claims::changed(relation) {
         // What was read from it may be gone.
+        CHANGED.with(|changed| {
+            if let Ok(mut changed) = changed.try_borrow_mut() {
+                *changed = Changed::All;
+            }
+        });
         stale_all();
     }
     WATCHED.with(|watched| {
@@ -188,6 +236,11 @@ fn changed(relation: Option<Oid>) {
             }
         }
     });
+}
+
+/// How often relations have changed so far.
+pub fn changes() -> u64 {
+    CHANGES.get()
 }
 
 fn stale_all() {
@@ -276,37 +329,54 @@ pub fn root_of(table: Oid, function: Oid, token: u64) -> Oid {
     roots.into_iter().min_by_key(|root| root.to_u32()).unwrap_or(table)
 }
 
+/// All tables that a table inherits from.
+fn ancestors(table: Oid) -> Vec<Oid> {
+    let mut found = inheritance::parents(table);
+    let mut next = found.clone();
+    while let Some(relation) = next.pop() {
+        for parent in inheritance::parents(relation) {
+            if !found.contains(&parent) {
+                found.push(parent);
+                next.push(parent);
+            }
+        }
+    }
+    found
+}
+
 /// A constraint by its identity. `root_columns`: its columns in the root.
 pub fn of(id: ConstraintId, function: Oid, root_columns: &[i16]) -> Rc<Constraint> {
     invalidation::listen(changed);
-    let known = KNOWN.with(|known| known.borrow().constraints.iter().find(|known| known.id == id).cloned());
+    // Anybody can make a second trigger with the token of a tree of his, on other columns: another key.
+    let is_it = |known: &Constraint| known.id == id && known.function == function && known.root_columns == root_columns;
+    let known = KNOWN.with(|known| known.borrow().constraints.iter().find(|known| is_it(known)).cloned());
     if let Some(constraint) = known
         && !constraint.is_stale()
     {
         return constraint;
     }
     let constraint = loop {
-        let changes = CHANGES.get();
+        CHANGED.with(|changed| *changed.borrow_mut() = Changed::Some(Vec::new()));
         let (constraint, inner) = read(id, function, root_columns);
         claims::load(&constraint);
-        if CHANGES.get() == changes {
-            let constraint = Rc::new(constraint);
-            watch(&constraint, &inner);
+        let constraint = Rc::new(constraint);
+        watch(&constraint, &inner);
+        if !changed_meanwhile(&constraint, &inner) {
             break constraint;
         }
-        // Something changed while the tree was read, before it was watched.
+        // Something of the tree changed while it was read, before it was watched.
         check_for_interrupts!();
     };
     KNOWN.with(|known| {
         let mut known = known.borrow_mut();
         known.bindings.retain(|_, binding| !binding.constraint.is_stale());
-        known.constraints.retain(|known| !known.is_stale() && known.id != id);
+        known.constraints.retain(|known| !known.is_stale() && !is_it(known));
         known.constraints.push(Rc::clone(&constraint));
     });
     constraint
 }
 
-/// Reads the tree; also returns the tables of it that hold no rows.
+/// Reads the tree; also returns other tables on which it depends: those of it that hold no rows, and those above.
 fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, Vec<Oid>) {
     let names: Vec<Option<CString>> = root_columns.iter().map(|&number| column::name(id.root, number)).collect();
     let types: Vec<(Oid, Oid)> = root_columns
@@ -338,6 +408,7 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
                     claimed: Claimed::default(),
                     columns,
                     serving: RefCell::new(None),
+                    unique_key: Cell::new(false),
                     fresh: Cell::new(false),
                 });
             }
@@ -351,6 +422,8 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
         }
     }
     members.sort_unstable_by_key(|member| member.table.to_u32());
+    // A trigger that is made further up makes another root.
+    inner.extend(ancestors(id.root));
     let root_columns = root_columns.to_vec();
     (
         Constraint {

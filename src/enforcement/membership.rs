@@ -28,6 +28,20 @@ pub fn refuse_unfit(member: &Member, constraint_name: &str) -> Result<()> {
     ))
 }
 
+/// Refuses a table with a trigger that claims to be the constraint's and is not.
+pub fn refuse_strange_trigger(member: &Member, constraint_name: &str) -> Result<()> {
+    let Some(trigger) = member.strange_triggers.first() else { return Ok(()) };
+    Err(refusal_with(
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        format!(
+            "trigger \"{trigger}\" on table \"{}\" has the argument of constraint \"{constraint_name}\", but not its columns",
+            member.table
+        ),
+        None,
+        Some(format!("DROP TRIGGER {} ON {};", quote_identifier(trigger), member.relation)),
+    ))
+}
+
 /// Gives a member an index that serves, unless it has one. Returns the new index.
 pub fn ensure_index(constraint: &Constraint, member: &Member, unique: bool) -> Result<Option<pg_sys::Oid>> {
     if !member.holds_rows() {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | What happens for each row? | `triggers`, then `batch` or straight `unique` |
 //! | Is this key there twice? | `unique` |
+//! | Is this key there at all, and who references it? | `foreign_key` |
 //! | Which members need no visit? | `claims` |
 //! | Which locks has a constraint? | `key_lock` |
 //! | Which tables does a row's check visit? | `members` |
@@ -20,6 +21,7 @@ mod batch;
 mod claims;
 mod definition;
 mod duplicates;
+pub mod foreign_key;
 pub mod health;
 mod inventory;
 mod key_lock;

@@ -55,6 +55,16 @@ pub fn find(member: Oid, columns: &[i16]) -> Result<ServingIndex, NoIndex> {
     }
 }
 
+/// Whether every one of the columns is in a unique index without predicate and expressions: what `heap_update` calls a
+/// key (`INDEX_ATTR_BITMAP_KEY`), so that changing it waits for those who have locked the row's key.
+pub fn unique_indexes_name(member: Oid, columns: &[i16]) -> bool {
+    let shapes = index_shape::of_table(member);
+    let counts = |shape: &&IndexShape| shape.unique && !shape.partial && shape.key.iter().all(|part| part.column != 0);
+    columns
+        .iter()
+        .all(|column| shapes.iter().filter(counts).any(|shape| shape.key.iter().any(|part| part.column == *column)))
+}
+
 /// What keeps an index from serving.
 fn flaw(member: Oid, columns: &[i16], shape: &IndexShape) -> Option<&'static str> {
     if !shape.btree {

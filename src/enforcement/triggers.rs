@@ -8,13 +8,14 @@ use pgrx::pg_sys::panic::ErrorReport;
 
 use super::members::{self, Binding};
 use super::unique::{Checked, check_row};
-use super::{batch, claims, key_lock};
+use super::{batch, claims, key_lock, lifecycle};
 use crate::pg::column::relation_beside;
 use crate::pg::key::MOST_COLUMNS;
 use crate::pg::row_trigger::{Call, is_portal_running, queue_statement_trigger};
 use crate::pg::transaction::{self, Listener, SubTransaction};
 
-static END_OF_TRANSACTION: Listener = Listener {
+/// What is to be done when transactions and their parts end.
+pub static END_OF_TRANSACTION: Listener = Listener {
     before_commit: batch::flush,
     ended: || {
         next_generation();
@@ -29,8 +30,14 @@ static END_OF_TRANSACTION: Listener = Listener {
         batch::forget_subtransaction(subtransaction);
         key_lock::forget_subtransaction(subtransaction);
         claims::forget_subtransaction(subtransaction);
+        lifecycle::forget_taken_in();
     },
 };
+
+/// Has the ends of transactions listened to.
+pub fn listen() {
+    transaction::listen(&END_OF_TRANSACTION);
+}
 
 /// `advisor.finish_checks()`: the statement trigger behind everything else that a statement has queued.
 pub fn statement_ends(_call: Option<Call>) -> Checked {
@@ -40,8 +47,8 @@ pub fn statement_ends(_call: Option<Call>) -> Checked {
 
 /// `advisor.check_global_unique(token)`: called for each row that was written.
 pub fn row_written(call: Option<Call>) -> Checked {
-    let Some(call) = call else { wrong_call() };
-    transaction::listen(&END_OF_TRANSACTION);
+    let Some(call) = call.filter(Call::writes) else { wrong_call() };
+    listen();
     let binding = members::binding(&call);
     let mut room = [Datum::from(0); MOST_COLUMNS];
     let Some(key) = new_key(&call, &binding, &mut room) else { return Ok(()) };
@@ -79,7 +86,7 @@ fn new_key<'a>(call: &Call, binding: &Binding, room: &'a mut [Datum; MOST_COLUMN
 
 /// When a row's key is checked.
 #[derive(PartialEq, Eq)]
-enum Occasion {
+pub enum Occasion {
     AtOnce,
     /// Together with others, and something is sure to end them.
     Later,
@@ -90,8 +97,8 @@ thread_local! {
     static GENERATION: Cell<u64> = const { Cell::new(0) };
     /// The query that has the end of its statement queued, and the generation of that.
     static QUEUED: Cell<(usize, u64)> = const { Cell::new((0, 0)) };
-    /// The transaction and query whose first row was the last to be seen.
-    static FIRST: Cell<(u64, usize)> = const { Cell::new((0, 0)) };
+    /// The transaction, command and query whose first row was the last to be seen.
+    static FIRST: Cell<(u64, u32, usize)> = const { Cell::new((0, 0, 0)) };
 }
 
 fn next_generation() {
@@ -104,7 +111,7 @@ const NOTHING_CAN_BE_QUEUED: usize = 2;
 
 /// A statement's first row is checked at once: most statements have one row, and pay for nothing else. The rows after it
 /// are collected, and the end of the statement is queued behind them.
-fn occasion(call: &Call) -> Occasion {
+pub fn occasion(call: &Call) -> Occasion {
     if call.is_deferrable() && !call.is_at_end_of_query() {
         // Deferred rows: at the end of the transaction, whose last call of ours flushes; or in SET CONSTRAINTS … IMMEDIATE,
         // which has no end to queue behind, while what it is called from ends too late.
@@ -118,7 +125,8 @@ fn occasion(call: &Call) -> Occasion {
     if call.remembered() == NOTHING_CAN_BE_QUEUED {
         return Occasion::AtOnce;
     }
-    let first = (transaction::local_id(), query);
+    // The next statement of a transaction may well find its memory where this one has it: the command tells them apart.
+    let first = (transaction::local_id(), transaction::command(), query);
     if call.remembered() == 0 && FIRST.get() != first {
         FIRST.set(first);
         call.remember(FIRST_WAS_CHECKED);

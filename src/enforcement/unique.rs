@@ -32,6 +32,7 @@ pub fn check_row(binding: &Binding, key: &[Datum]) -> Checked {
         let met = loop {
             if constraint.is_stale() {
                 constraint = constraint.reloaded();
+                claims::hold(&constraint);
             }
             // Claim, then lock (or mark), then look.
             claim(&constraint, table, key);
@@ -47,7 +48,7 @@ pub fn check_row(binding: &Binding, key: &[Datum]) -> Checked {
 /// Sees to it that the row's own table has a claim on the key.
 fn claim(constraint: &Constraint, table: Oid, key: &[Datum]) {
     if let (Some(prefix), Some(home)) = (claims::prefix(constraint, key), constraint.position(table)) {
-        claims::cover_one(constraint, home, prefix).unwrap_or_else(|error| std::panic::panic_any(error));
+        claims::cover_one(constraint, home, prefix);
     }
 }
 
@@ -108,7 +109,7 @@ pub fn visit<R>(constraint: &Constraint, member: &Member, look: impl FnOnce(Opti
 
 /// Calls `look` with the index of a locked member locked too. The table's lock keeps the index from being dropped, or
 /// replaced by REINDEX CONCURRENTLY; that of the index from being rewritten by REINDEX, or moved to another tablespace.
-fn with_index<R>(constraint: &Constraint, member: &Member, look: impl FnOnce(Option<&Serving>) -> R) -> R {
+pub fn with_index<R>(constraint: &Constraint, member: &Member, look: impl FnOnce(Option<&Serving>) -> R) -> R {
     loop {
         let Some(serving) = member.serving(&constraint.key) else { return look(None) };
         lock_relation(serving.index, Mode::AccessShare);
@@ -121,7 +122,7 @@ fn with_index<R>(constraint: &Constraint, member: &Member, look: impl FnOnce(Opt
     }
 }
 
-fn holds(key_type: &KeyType, serving: &Serving, key: &[Datum], least: usize) -> bool {
+pub fn holds(key_type: &KeyType, serving: &Serving, key: &[Datum], least: usize) -> bool {
     let shortcut = key_type.shortcut();
     match (shortcut, key) {
         (Shortcut::Int16 | Shortcut::Int32 | Shortcut::Int64, [value]) => {

@@ -20,9 +20,11 @@ pub fn duplicate_key(constraint: &Constraint, table: Oid, columns: &[i16], key: 
     Box::new(Violation {
         sqlstate: PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
         message: c"duplicate key value violates unique constraint \"%s\"",
+        arguments: vec![name.clone().unwrap_or_default()],
         constraint: name.unwrap_or_default(),
         table,
         detail: column::may_be_shown(table, columns).then(|| already_exists(constraint, table, columns, key)),
+        hint: None,
     })
 }
 

@@ -4,12 +4,13 @@ use pgrx::prelude::*;
 
 use super::definition::{look_up, required};
 use super::duplicates::{key_text, no_nulls, qualified};
+use super::foreign_key;
 use crate::error::Result;
 use crate::pg::query::{self, Sees};
 use crate::pg::settings;
 use crate::pg::values::{Name, RowAddress, Table, Text};
 
-/// Every row that holds a duplicated key, in the rights of the caller.
+/// Every row that holds a duplicated key, or lacks a referenced row, in the rights of the caller.
 #[pg_extern]
 fn violations(
     relation: Option<Table>,
@@ -17,6 +18,9 @@ fn violations(
 ) -> Result<TableIterator<'static, (name!(key, Text), name!(partition, Text), name!(row_ctid, RowAddress))>> {
     let relation = required(relation, "relation")?.0;
     let name = required(constraint_name, "constraint_name")?.0;
+    if let Some(key) = foreign_key::definition::find(relation, &name)? {
+        return Ok(TableIterator::new(foreign_key::orphans::violations(&key)?.into_iter()));
+    }
     let constraint = look_up(relation, &name)?;
     let columns = qualified(&constraint, "t");
     let key = key_text(&columns);

@@ -98,3 +98,66 @@ pub fn constraint_name(constraint: Oid) -> Option<CString> {
         (!name.is_null()).then(|| CStr::from_ptr(name).to_owned())
     }
 }
+
+/// A table's name; `None` where it is gone.
+pub fn relation_name(relation: Oid) -> Option<CString> {
+    // SAFETY: a syscache look-up that answers NULL where there is none; the result is a terminated copy.
+    unsafe {
+        let name = pg_sys::get_rel_name(relation);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_owned())
+    }
+}
+
+/// A table's name with its schema, as SQL wants it; empty where it is gone.
+pub fn qualified_name(relation: Oid) -> CString {
+    // SAFETY: syscache look-ups that answer NULL where there is nothing; terminated strings in and out.
+    unsafe {
+        let name = pg_sys::get_rel_name(relation);
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
+        if name.is_null() || schema.is_null() {
+            return CString::default();
+        }
+        CStr::from_ptr(pg_sys::quote_qualified_identifier(schema, name)).to_owned()
+    }
+}
+
+/// A table's owner; invalid where it is gone.
+pub fn owner(relation: Oid) -> Oid {
+    // SAFETY: a look-up in a cache; the entry is released after it was read.
+    unsafe {
+        let none = Datum::null();
+        let tuple =
+            pg_sys::SearchSysCache(pg_sys::SysCacheIdentifier::RELOID as i32, relation.into(), none, none, none);
+        if tuple.is_null() {
+            return Oid::INVALID;
+        }
+        let owner = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).relowner;
+        pg_sys::ReleaseSysCache(tuple);
+        owner
+    }
+}
+
+/// Whether a collation calls equal only what has the same bytes; also where there is none.
+pub fn is_deterministic(collation: Oid) -> bool {
+    // SAFETY: a syscache look-up of a collation that a column has.
+    collation == Oid::INVALID || unsafe { pg_sys::get_collation_isdeterministic(collation) }
+}
+
+/// A collation's name with its schema, as SQL wants it.
+pub fn qualified_collation(collation: Oid) -> CString {
+    // SAFETY: a look-up in a cache; what was read is copied before the entry is released.
+    unsafe {
+        let none = Datum::null();
+        let tuple =
+            pg_sys::SearchSysCache(pg_sys::SysCacheIdentifier::COLLOID as i32, collation.into(), none, none, none);
+        if tuple.is_null() {
+            return CString::default();
+        }
+        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_collation>();
+        let schema = pg_sys::get_namespace_name(form.collnamespace);
+        let name = pg_sys::quote_qualified_identifier(schema, form.collname.data.as_ptr());
+        let name = CStr::from_ptr(name).to_owned();
+        pg_sys::ReleaseSysCache(tuple);
+        name
+    }
+}

@@ -17,6 +17,8 @@ pub enum Effect {
     Joined,
     /// The event's table no longer inherits from this one.
     Left(Oid),
+    /// This partition was detached; it may keep what PostgreSQL did not make for it.
+    Detached(Oid),
     /// Triggers were enabled; of this name, or all.
     Enabled(Option<String>),
     /// Triggers were disabled, or enabled for replicas only.
@@ -43,6 +45,35 @@ pub fn concerns_no_tree(call: pg_sys::FunctionCallInfo) -> bool {
                 table != Oid::INVALID && !tables::has_triggers(table) && inheritance::parents(table).is_empty()
             }
             _ => false,
+        }
+    }
+}
+
+/// Whether a statement says that what depends on its objects is to go with them.
+pub fn is_cascade(call: pg_sys::FunctionCallInfo) -> bool {
+    const CASCADE: pg_sys::DropBehavior::Type = pg_sys::DropBehavior::DROP_CASCADE;
+    // SAFETY: as in `effects`; actions of ALTER TABLE are what the list has.
+    unsafe {
+        let context = (*call).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
+            return false;
+        }
+        let statement = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
+        if statement.is_null() {
+            return true;
+        }
+        match (*statement).type_ {
+            pg_sys::NodeTag::T_DropStmt => (*statement.cast::<pg_sys::DropStmt>()).behavior == CASCADE,
+            pg_sys::NodeTag::T_DropOwnedStmt => (*statement.cast::<pg_sys::DropOwnedStmt>()).behavior == CASCADE,
+            pg_sys::NodeTag::T_AlterTableStmt => {
+                let actions = (*statement.cast::<pg_sys::AlterTableStmt>()).cmds;
+                let count = if actions.is_null() { 0 } else { (*actions).length };
+                (0..count).any(|at| {
+                    let action = (*(*actions).elements.add(at as usize)).ptr_value.cast::<pg_sys::AlterTableCmd>();
+                    (*action).behavior == CASCADE
+                })
+            }
+            _ => true,
         }
     }
 }
@@ -87,6 +118,10 @@ unsafe fn effect(action: &pg_sys::AlterTableCmd) -> Option<Effect> {
         Action::AT_AddInherit | Action::AT_AttachPartition => Effect::Joined,
         // SAFETY: the definition of this action is the parent's name.
         Action::AT_DropInherit => Effect::Left(unsafe { named(action.def.cast()) }),
+        Action::AT_DetachPartition | Action::AT_DetachPartitionFinalize => {
+            // SAFETY: the definition of these actions is about a partition and has its name.
+            Effect::Detached(unsafe { named((*action.def.cast::<pg_sys::PartitionCmd>()).name) })
+        }
         // SAFETY: names of an action are NULL or C strings.
         Action::AT_EnableTrig | Action::AT_EnableAlwaysTrig => Effect::Enabled(Some(unsafe { text(action.name) })),
         Action::AT_EnableTrigAll | Action::AT_EnableTrigUser => Effect::Enabled(None),

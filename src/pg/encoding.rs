@@ -40,6 +40,9 @@ pub fn from_server_lossy(bytes: &[u8]) -> String {
     from_server(bytes)
 }
 
+/// What stands in for bytes that are no text, in [`from_server_lossy`].
+pub const NO_TEXT: char = char::REPLACEMENT_CHARACTER;
+
 /// Text for the server; raises 22P05 where its encoding lacks a character.
 pub fn to_server(text: &str) -> Cow<'_, [u8]> {
     if database_is_utf8() {

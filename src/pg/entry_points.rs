@@ -1,5 +1,8 @@
 //! The C functions that PostgreSQL calls for our triggers.
 
+use crate::enforcement::foreign_key::triggers::{
+    referenced_row_changed, referenced_table_truncated, referencing_row_written,
+};
 use crate::enforcement::triggers::{row_written, statement_ends};
 
 /// Defines the C function behind a trigger: `$body` gets the call, or `None` where it is not one for a row.
@@ -29,3 +32,6 @@ macro_rules! sql_function {
 
 sql_function!(check_global_unique, pg_finfo_check_global_unique, row_written);
 sql_function!(finish_checks, pg_finfo_finish_checks, statement_ends);
+sql_function!(check_global_foreign_key, pg_finfo_check_global_foreign_key, referencing_row_written);
+sql_function!(check_global_reference, pg_finfo_check_global_reference, referenced_row_changed);
+sql_function!(check_global_truncation, pg_finfo_check_global_truncation, referenced_table_truncated);

@@ -5,6 +5,8 @@ use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys::{self, Datum, Oid};
 
+use super::row_trigger::columns_of;
+
 /// `catalog/pg_inherits.h`, which pgrx does not bind.
 const INHERITS: u32 = 2611;
 const INHERITS_BY_PARENT: u32 = 2187;
@@ -49,6 +51,10 @@ pub struct Trigger {
     pub constraint: Oid,
     /// Its first argument.
     pub argument: Vec<u8>,
+    /// The columns that its WHEN names.
+    pub columns: Vec<i16>,
+    /// The table that it names by FROM.
+    pub other_relation: Oid,
 }
 
 /// The triggers of `relation` that call `function` with an argument.
@@ -66,11 +72,17 @@ pub fn triggers(relation: Oid, function: Oid) -> Vec<Trigger> {
             let arguments =
                 pg_sys::heap_getattr(tuple, pg_sys::Anum_pg_trigger_tgargs as i32, descriptor, &mut is_null);
             let arguments: *mut pg_sys::varlena = pg_sys::pg_detoast_datum(arguments.cast_mut_ptr());
+            let condition =
+                pg_sys::heap_getattr(tuple, pg_sys::Anum_pg_trigger_tgqual as i32, descriptor, &mut is_null);
+            let columns =
+                if is_null { Vec::new() } else { columns_of(pg_sys::text_to_cstring(condition.cast_mut_ptr())) };
             found.push(Trigger {
                 oid: form.oid,
                 constraint: form.tgconstraint,
                 name: CStr::from_ptr(form.tgname.data.as_ptr()).to_owned(),
                 argument: CStr::from_ptr(pgrx::vardata_any(arguments)).to_bytes().to_vec(),
+                columns,
+                other_relation: form.tgconstrrelid,
             });
         }
     };

@@ -10,6 +10,7 @@ const USER_LOCKMETHOD: u8 = 2;
 #[repr(i32)]
 pub enum Mode {
     AccessShare = 1,
+    RowShare = 2,
     RowExclusive = 3,
     Share = 5,
     ShareRowExclusive = 6,

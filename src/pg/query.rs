@@ -5,11 +5,12 @@ use std::ptr;
 
 use pgrx::{Spi, pg_sys};
 
-use super::encoding::{from_server, to_server};
+use super::encoding::{from_server_lossy, to_server};
 use super::settings;
 use crate::error::{Result, internal};
 
-/// A row of a result; every value in its text form.
+/// A row of a result; every value in its text form. In an SQL_ASCII database bytes that are no UTF-8 are replaced: a name of
+/// somebody else's must not be in the way of those who never meant it.
 pub struct Row(Vec<Option<String>>);
 
 impl Row {
@@ -113,7 +114,7 @@ fn fetched() -> Vec<Row> {
             let tuple = *(*table).vals.add(i);
             let value = |column: c_int| {
                 let text = pg_sys::SPI_getvalue(tuple, description, column);
-                (!text.is_null()).then(|| from_server(CStr::from_ptr(text).to_bytes()))
+                (!text.is_null()).then(|| from_server_lossy(CStr::from_ptr(text).to_bytes()))
             };
             Row((1..=(*description).natts).map(value).collect())
         };

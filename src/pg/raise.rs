@@ -9,12 +9,15 @@ use pgrx::pg_sys::{self, Datum, Oid};
 /// A violated constraint, ready to be raised. Texts are in the server's encoding.
 pub struct Violation {
     pub sqlstate: pgrx::PgSqlErrorCode,
-    /// With one `%s` for the constraint's name, as PostgreSQL has it, so that it is translated.
+    /// With a `%s` for each argument, as PostgreSQL has it, so that it is translated.
     pub message: &'static CStr,
+    /// Three at most.
+    pub arguments: Vec<CString>,
     pub constraint: CString,
     /// The table that has the row. This transaction has it locked.
     pub table: Oid,
     pub detail: Option<CString>,
+    pub hint: Option<CString>,
 }
 
 unsafe extern "C-unwind" {
@@ -22,19 +25,24 @@ unsafe extern "C-unwind" {
     fn errcode(sqlstate: c_int) -> c_int;
     fn errmsg(format: *const c_char, ...) -> c_int;
     fn errdetail_internal(format: *const c_char, ...) -> c_int;
+    fn errhint(format: *const c_char, ...) -> c_int;
     fn errtableconstraint(relation: pg_sys::Relation, constraint: *const c_char) -> c_int;
     fn errfinish(file: *const c_char, line: c_int, function: *const c_char);
     fn relation_open(relation: Oid, mode: pg_sys::LOCKMODE) -> pg_sys::Relation;
 }
+
+const MOST_ARGUMENTS: usize = 3;
 
 /// What is left of a violation when its owner is gone: memory of PostgreSQL's, which goes with the error.
 #[derive(Clone, Copy)]
 struct Plain {
     sqlstate: c_int,
     message: *const c_char,
+    arguments: [*const c_char; MOST_ARGUMENTS],
     constraint: *const c_char,
     table: Oid,
     detail: *const c_char,
+    hint: *const c_char,
 }
 
 /// Runs `work` as the body of a function that PostgreSQL calls: a panic, an error of PostgreSQL's and a violation all
@@ -60,9 +68,13 @@ fn plain(violation: &Violation) -> Plain {
         Plain {
             sqlstate: violation.sqlstate as c_int,
             message: violation.message.as_ptr(),
+            arguments: std::array::from_fn(|at| {
+                violation.arguments.get(at).map_or(c"".as_ptr(), |argument| copy(argument))
+            }),
             constraint: copy(&violation.constraint),
             table: violation.table,
             detail: violation.detail.as_deref().map_or(std::ptr::null(), copy),
+            hint: violation.hint.as_deref().map_or(std::ptr::null(), copy),
         }
     }
 }
@@ -74,12 +86,19 @@ fn raise(violation: Plain) -> ! {
         let relation = relation_open(violation.table, pg_sys::NoLock as pg_sys::LOCKMODE);
         errstart(pgrx::PgLogLevel::ERROR as c_int, std::ptr::null());
         errcode(violation.sqlstate);
-        errmsg(violation.message, violation.constraint);
+        let [first, second, third] = violation.arguments;
+        errmsg(violation.message, first, second, third);
         if !violation.detail.is_null() {
             errdetail_internal(c"%s".as_ptr(), violation.detail);
         }
-        errtableconstraint(relation, violation.constraint);
-        errfinish(c"raise.rs".as_ptr(), line!() as c_int, c"check_global_unique".as_ptr());
+        if !violation.hint.is_null() {
+            errhint(c"%s".as_ptr(), violation.hint);
+        }
+        // What concerns no constraint's rows names none.
+        if *violation.constraint != 0 {
+            errtableconstraint(relation, violation.constraint);
+        }
+        errfinish(c"raise.rs".as_ptr(), line!() as c_int, c"raise".as_ptr());
     }
     unreachable!("errfinish returned from an error")
 }

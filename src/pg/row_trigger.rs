@@ -5,13 +5,22 @@ use std::ffi::CStr;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, NodeTag, Oid};
 
 use super::lock::{Mode, lock_relation};
-use super::rows::attribute;
+use super::rows::{attribute, is_own};
 
 /// One call of a trigger. What it points to lives as long as the call.
 #[derive(Clone, Copy)]
 pub struct Call {
     data: *mut pg_sys::TriggerData,
     function: *mut pg_sys::FmgrInfo,
+}
+
+/// What a trigger was fired by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    Insert,
+    Update,
+    Delete,
+    Truncate,
 }
 
 /// A row of the call.
@@ -24,10 +33,16 @@ impl Row {
         // SAFETY: the slot holds a row of the trigger's table during the call, and the callers' numbers are of it.
         unsafe { attribute(self.0, number) }
     }
+
+    /// Whether the running transaction has written this version of the row.
+    pub fn is_own(self) -> bool {
+        is_own(self.0)
+    }
 }
 
 impl Call {
-    /// `None` where the function was not called as an AFTER ROW trigger for INSERT or UPDATE.
+    /// `None` where the function was not called as an AFTER ROW trigger for INSERT, UPDATE or DELETE, or as an AFTER
+    /// STATEMENT trigger for TRUNCATE.
     ///
     /// # Safety
     /// `fcinfo` is what PostgreSQL called a function with, and is used during that call only.
@@ -40,10 +55,26 @@ impl Call {
             }
             let event = (*data).tg_event;
             let kind = event & pg_sys::TRIGGER_EVENT_OPMASK;
-            let after_row = event & pg_sys::TRIGGER_EVENT_ROW != 0 && event & pg_sys::TRIGGER_EVENT_TIMINGMASK == 0;
-            let handled = kind == pg_sys::TRIGGER_EVENT_INSERT || kind == pg_sys::TRIGGER_EVENT_UPDATE;
-            (after_row && handled).then_some(Call { data, function: (*fcinfo).flinfo })
+            let is_after = event & pg_sys::TRIGGER_EVENT_TIMINGMASK == 0;
+            let is_for_row = event & pg_sys::TRIGGER_EVENT_ROW != 0;
+            let handled = is_after && is_for_row == (kind != pg_sys::TRIGGER_EVENT_TRUNCATE);
+            handled.then_some(Call { data, function: (*fcinfo).flinfo })
         }
+    }
+
+    pub fn event(&self) -> Event {
+        // SAFETY: set for the length of the call.
+        match unsafe { (*self.data).tg_event } & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_INSERT => Event::Insert,
+            pg_sys::TRIGGER_EVENT_UPDATE => Event::Update,
+            pg_sys::TRIGGER_EVENT_DELETE => Event::Delete,
+            _ => Event::Truncate,
+        }
+    }
+
+    /// Whether a row was written, not taken away.
+    pub fn writes(&self) -> bool {
+        matches!(self.event(), Event::Insert | Event::Update)
     }
 
     fn trigger(&self) -> &pg_sys::Trigger {
@@ -80,34 +111,66 @@ impl Call {
         (trigger.tgnargs == 1).then(|| unsafe { CStr::from_ptr(*trigger.tgargs) }.to_bytes())
     }
 
+    /// All arguments.
+    pub fn arguments(&self) -> Vec<&[u8]> {
+        let trigger = self.trigger();
+        let count = usize::try_from(trigger.tgnargs).unwrap_or_default();
+        // SAFETY: tgargs has tgnargs terminated strings.
+        (0..count).map(|at| unsafe { CStr::from_ptr(*trigger.tgargs.add(at)) }.to_bytes()).collect()
+    }
+
+    /// The table that the trigger names by FROM.
+    pub fn other_relation(&self) -> Oid {
+        self.trigger().tgconstrrelid
+    }
+
+    /// The trigger's row in `pg_constraint`.
+    pub fn constraint(&self) -> Oid {
+        self.trigger().tgconstraint
+    }
+
     /// The columns that the trigger's WHEN names, in its order; `None` where it has none.
     pub fn condition_columns(&self) -> Option<Vec<i16>> {
         let condition = self.trigger().tgqual;
-        if condition.is_null() {
-            return None;
-        }
-        let mut columns = Vec::new();
         // SAFETY: the trigger's own condition, as PostgreSQL wrote it.
-        unsafe {
-            let tree: *mut pg_sys::Node = pg_sys::stringToNode(condition).cast();
-            collect_columns(tree, &mut columns);
-        }
-        Some(columns)
+        (!condition.is_null()).then(|| unsafe { columns_of(condition) })
     }
 
-    /// The row as it is now.
+    /// Whether the row as it is now has not been replaced or deleted meanwhile, by this very transaction.
+    pub fn is_alive(&self) -> bool {
+        // SAFETY: the slot has a row of the trigger's table, in a buffer.
+        unsafe {
+            let Row(slot) = self.new_row();
+            let relation = (*self.data).tg_relation;
+            pg_sys::table_tuple_satisfies_snapshot(relation, slot, &raw mut pg_sys::SnapshotSelfData)
+        }
+    }
+
+    /// Whether the row was not really deleted, but moved to another partition by an UPDATE: such a row's old version says
+    /// so (`HeapTupleHeaderSetMovedPartitions`).
+    pub fn is_move(&self) -> bool {
+        const MOVED_BLOCK: u16 = 0xFFFF;
+        const MOVED_OFFSET: u16 = 0xFFFD;
+        if self.event() != Event::Delete {
+            return false;
+        }
+        // SAFETY: the old version of a deleted row, whose header is that of the page.
+        unsafe {
+            let at = (*(*(*self.data).tg_trigtuple).t_data).t_ctid;
+            at.ip_posid == MOVED_OFFSET && at.ip_blkid.bi_hi == MOVED_BLOCK && at.ip_blkid.bi_lo == MOVED_BLOCK
+        }
+    }
+
+    /// The row as it is now, where one was written.
     pub fn new_row(&self) -> Row {
         // SAFETY: the slots are set for row triggers.
-        unsafe { Row(if self.old_row().is_some() { (*self.data).tg_newslot } else { (*self.data).tg_trigslot }) }
+        unsafe { Row(if self.event() == Event::Update { (*self.data).tg_newslot } else { (*self.data).tg_trigslot }) }
     }
 
-    /// The row as it was, for an UPDATE.
+    /// The row as it was, for UPDATE and DELETE.
     pub fn old_row(&self) -> Option<Row> {
         // SAFETY: as above.
-        unsafe {
-            let is_update = (*self.data).tg_event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_UPDATE;
-            is_update.then(|| Row((*self.data).tg_trigslot))
-        }
+        (self.event() != Event::Insert).then(|| unsafe { Row((*self.data).tg_trigslot) })
     }
 
     /// The memory that goes with the query which fires the trigger: an identity of the query, as long as it runs.
@@ -118,8 +181,8 @@ impl Call {
 
     /// Whether the trigger is fired by the end of an INSERT, UPDATE, MERGE or COPY, and not by SET CONSTRAINTS.
     ///
-    /// The former fire from the query's own memory context; COPY has none, and is told by what it reports of its
-    /// progress.
+    /// The former fire from the query's own memory context; COPY has none, and is told by what it reports of its progress
+    /// and by the portal's context, in which no statement that a function runs beside it fires its triggers.
     pub fn is_at_end_of_query(&self) -> bool {
         // SAFETY: the function's information and its context are there during the call, names of contexts are terminated;
         // MyBEEntry is set while connected.
@@ -127,7 +190,8 @@ impl Call {
             let context = (*self.function).fn_mcxt;
             let entry = pg_sys::MyBEEntry;
             CStr::from_ptr((*context).name) == c"ExecutorState"
-                || !entry.is_null()
+                || CStr::from_ptr((*context).name) == c"PortalContext"
+                    && !entry.is_null()
                     && (*entry).st_progress_command == pg_sys::ProgressCommandType::PROGRESS_COMMAND_COPY
         }
     }
@@ -151,7 +215,18 @@ pub fn is_portal_running() -> bool {
     unsafe { !pg_sys::ActivePortal.is_null() }
 }
 
-/// Collects the columns of NEW in the order of the expression: `a IS NOT NULL [AND …]`.
+/// The columns that a trigger's condition names, in its order.
+///
+/// # Safety
+/// `condition` is a trigger's, as the catalog has it.
+pub unsafe fn columns_of(condition: *const std::ffi::c_char) -> Vec<i16> {
+    let mut columns = Vec::new();
+    // SAFETY: by the caller's promise.
+    unsafe { collect_columns(pg_sys::stringToNode(condition.cast_mut()).cast(), &mut columns) };
+    columns
+}
+
+/// Collects the columns of NEW, or OLD, in the order of the expression: `a IS NOT NULL [AND …]`.
 unsafe fn collect_columns(node: *mut pg_sys::Node, columns: &mut Vec<i16>) {
     if node.is_null() {
         return;

@@ -62,6 +62,15 @@ impl Alive {
     }
 }
 
+/// How an attempt to lock a key's row ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RowLock {
+    NoRow,
+    Locked,
+    /// Somebody else has deleted the row, moved it, or changed its key, and has committed that.
+    Changed,
+}
+
 impl Place {
     /// Looks at every version of the key's rows that is not dead, committed or not, and stops at the first that
     /// `unfinished` says to wait for.
@@ -124,6 +133,74 @@ impl Place {
         alive
     }
 
+    /// Looks for the key's row that the snapshot shows, and locks it to the end of the transaction so that nobody else can
+    /// take its key away, as `FOR KEY SHARE` does; or against any change, where no index tells PostgreSQL which changes
+    /// concern the key. A row that this transaction has written needs no lock: whoever would change it has to wait for
+    /// us anyway, and where its version is rolled back, so is what was checked with it.
+    pub fn lock_row(&self, key_type: &KeyType, key: &[Datum], snapshot: &Fresh, is_key_of_index: bool) -> RowLock {
+        let mut lock = [RowLock::NoRow];
+        let key = |_: usize, room: &mut [Datum; MOST_COLUMNS]| room[..key.len()].copy_from_slice(key);
+        self.lock_rows(key_type, &mut lock, key, snapshot, is_key_of_index);
+        lock[0]
+    }
+
+    /// The same for many keys: `key` gives each by its number, `locks` gets what became of it.
+    pub fn lock_rows(
+        &self,
+        key_type: &KeyType,
+        locks: &mut [RowLock],
+        key: impl Fn(usize, &mut [Datum; MOST_COLUMNS]),
+        snapshot: &Fresh,
+        is_key_of_index: bool,
+    ) {
+        let mode = if is_key_of_index {
+            pg_sys::LockTupleMode::LockTupleKeyShare
+        } else {
+            pg_sys::LockTupleMode::LockTupleShare
+        };
+        let mut room = [Datum::from(0); MOST_COLUMNS];
+        let width = key_type.columns.len();
+        lock_relation(self.table, Mode::AccessShare);
+        // SAFETY: the lock keeps the table; scans, slots and relations are closed below, or by the abort. The snapshot lives.
+        unsafe {
+            let table = pg_sys::RelationIdGetRelation(self.table);
+            if !table.is_null() {
+                let target = pg_sys::table_slot_create(table, std::ptr::null_mut());
+                match self.index {
+                    Some(index) => {
+                        let index = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
+                        let found = pg_sys::table_slot_create(table, std::ptr::null_mut());
+                        let scan = begin_index_scan(table, index, snapshot.0, width as i32);
+                        for (at, lock) in locks.iter_mut().enumerate() {
+                            pgrx::check_for_interrupts!();
+                            key(at, &mut room);
+                            let mut keys = scan_keys(key_type, &room[..width]);
+                            pg_sys::index_rescan(scan, keys.as_mut_ptr(), width as i32, std::ptr::null_mut(), 0);
+                            if pg_sys::index_getnext_slot(scan, pg_sys::ScanDirection::ForwardScanDirection, found) {
+                                *lock = lock_version(table, found, target, snapshot.0, mode);
+                            }
+                        }
+                        pg_sys::index_endscan(scan);
+                        pg_sys::ExecDropSingleTupleTableSlot(found);
+                        pg_sys::index_close(index, pg_sys::AccessShareLock as i32);
+                    }
+                    None => {
+                        for (at, lock) in locks.iter_mut().enumerate() {
+                            key(at, &mut room);
+                            self.scan_table(table, key_type, &room[..width], snapshot.0, &mut |found| {
+                                *lock = lock_version(table, found, target, snapshot.0, mode);
+                                false
+                            });
+                        }
+                    }
+                }
+                pg_sys::ExecDropSingleTupleTableSlot(target);
+                pg_sys::RelationClose(table);
+            }
+        }
+        unlock_relation(self.table, Mode::AccessShare);
+    }
+
     /// Calls `each` for every row of the key that the snapshot shows, until it says no.
     fn scan(
         &self,
@@ -148,8 +225,17 @@ impl Place {
     }
 
     /// Calls `each` with the key's values of every row that the snapshot shows and that has no NULL among them, until it
-    /// says no. No planner, no function but those of the key's operator class: the table may be anybody's.
+    /// says no.
     pub fn each_key(&self, snapshot: &Fresh, mut each: impl FnMut(&[Datum]) -> bool) {
+        self.each_row(snapshot, |row| {
+            let key: Option<Vec<Datum>> = row.iter().copied().collect();
+            key.is_none_or(|key| each(&key))
+        });
+    }
+
+    /// Calls `each` with the key's values of every row that the snapshot shows, until it says no. No planner, no function
+    /// but those of the key's operator class: the table may be anybody's.
+    pub fn each_row(&self, snapshot: &Fresh, mut each: impl FnMut(&[Option<Datum>]) -> bool) {
         lock_relation(self.table, Mode::AccessShare);
         // SAFETY: the lock keeps the table; all is closed below, or by the abort.
         unsafe {
@@ -161,8 +247,8 @@ impl Place {
                 while goes_on && pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot)
                 {
                     pgrx::check_for_interrupts!();
-                    let key: Option<Vec<Datum>> = self.columns.iter().map(|&number| attribute(slot, number)).collect();
-                    goes_on = key.is_none_or(|key| each(&key));
+                    let row: Vec<Option<Datum>> = self.columns.iter().map(|&number| attribute(slot, number)).collect();
+                    goes_on = each(&row);
                 }
                 pg_sys::table_endscan(scan);
                 pg_sys::ExecDropSingleTupleTableSlot(slot);
@@ -211,19 +297,7 @@ unsafe fn scan_index(
     // key's.
     unsafe {
         let index = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
-        let mut keys = [pg_sys::ScanKeyData::default(); MOST_COLUMNS];
-        for (number, (column, &value)) in key_type.columns.iter().zip(key).enumerate() {
-            pg_sys::ScanKeyEntryInitialize(
-                &mut keys[number],
-                0,
-                number as i16 + 1,
-                pg_sys::BTEqualStrategyNumber as u16,
-                Oid::INVALID,
-                column.collation,
-                column.equal,
-                value,
-            );
-        }
+        let mut keys = scan_keys(key_type, key);
         let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
         let count = key_type.columns.len() as i32;
         let scan = begin_index_scan(table, index, snapshot, count);
@@ -239,47 +313,67 @@ unsafe fn scan_index(
     }
 }
 
-/// Calls `each` for the rows of an own table whose leading index columns are equal to `keys`: by what is committed at the
-/// moment of the look, or this transaction's own. Unlike a query's snapshot this takes no predicate locks: bookkeeping of
-/// ours must not make serializable transactions of others fail. The caller has table and index locked.
-pub fn read_committed_now(table: Oid, index: Oid, keys: &[(u32, Datum)], mut each: impl FnMut(OwnRow)) {
-    // SAFETY: both are locked by the caller; closed below, or by the abort. The equality functions are those of the index
-    // columns' types.
-    unsafe {
-        let table = pg_sys::table_open(table, pg_sys::NoLock as i32);
-        let index = pg_sys::index_open(index, pg_sys::NoLock as i32);
-        let mut scan_keys = [pg_sys::ScanKeyData::default(); 2];
-        for (number, &(equal, value)) in keys.iter().enumerate() {
-            let strategy = pg_sys::BTEqualStrategyNumber as u16;
-            pg_sys::ScanKeyInit(&mut scan_keys[number], number as i16 + 1, strategy, equal.into(), value);
+/// What an index on the key's columns is asked for.
+fn scan_keys(key_type: &KeyType, key: &[Datum]) -> [pg_sys::ScanKeyData; MOST_COLUMNS] {
+    let mut keys = [pg_sys::ScanKeyData::default(); MOST_COLUMNS];
+    for (number, (column, &value)) in key_type.columns.iter().zip(key).enumerate() {
+        // SAFETY: the equality function is that of the column's operator class.
+        unsafe {
+            pg_sys::ScanKeyEntryInitialize(
+                &mut keys[number],
+                0,
+                number as i16 + 1,
+                pg_sys::BTEqualStrategyNumber as u16,
+                Oid::INVALID,
+                column.collation,
+                column.equal,
+                value,
+            );
         }
-        let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
-        let snapshot: Snapshot = &raw mut pg_sys::SnapshotSelfData;
-        let scan = begin_index_scan(table, index, snapshot, keys.len() as i32);
-        pg_sys::index_rescan(scan, scan_keys.as_mut_ptr(), keys.len() as i32, std::ptr::null_mut(), 0);
-        while pg_sys::index_getnext_slot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
-            each(OwnRow(slot));
-        }
-        pg_sys::index_endscan(scan);
-        pg_sys::ExecDropSingleTupleTableSlot(slot);
-        pg_sys::index_close(index, pg_sys::NoLock as i32);
-        pg_sys::table_close(table, pg_sys::NoLock as i32);
     }
+    keys
 }
 
-/// A row of one of our own tables.
-#[derive(Clone, Copy)]
-pub struct OwnRow(*mut pg_sys::TupleTableSlot);
-
-impl OwnRow {
-    /// A column that is passed by value, by its number from 1.
-    pub fn value(self, number: i16) -> Option<usize> {
-        // SAFETY: the slot holds a row of the table during the call; callers know its columns.
-        unsafe { attribute(self.0, number) }.map(|datum| datum.value())
+/// Locks the row version that a scan has found, unless it is this transaction's own. `target`: another slot of the table.
+unsafe fn lock_version(
+    table: Relation,
+    found: *mut pg_sys::TupleTableSlot,
+    target: *mut pg_sys::TupleTableSlot,
+    snapshot: Snapshot,
+    mode: pg_sys::LockTupleMode::Type,
+) -> RowLock {
+    if is_own(found) {
+        return RowLock::Locked;
     }
+    // SAFETY: by the caller, who has table, slots and snapshot open.
+    let result = unsafe {
+        let mut row = (*found).tts_tid;
+        let mut failure = pg_sys::TM_FailureData::default();
+        pg_sys::table_tuple_lock(
+            table,
+            &mut row,
+            snapshot,
+            target,
+            (*snapshot).curcid,
+            mode,
+            pg_sys::LockWaitPolicy::LockWaitBlock,
+            pg_sys::TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS as u8,
+            &mut failure,
+        )
+    };
+    if result == pg_sys::TM_Result::TM_Ok { RowLock::Locked } else { RowLock::Changed }
 }
 
-unsafe fn begin_index_scan(table: Relation, index: Relation, snapshot: Snapshot, keys: i32) -> pg_sys::IndexScanDesc {
+/// A plain scan of an index, with `keys` keys.
+///
+/// # Safety
+/// Both relations are open, the snapshot is valid as long as the scan.
+pub unsafe fn begin_index_scan(
+    table: Relation,
+    index: Relation,
+    snapshot: Snapshot,
+    keys: i32,
+) -> pg_sys::IndexScanDesc {
     // SAFETY: open relations, by the caller's promise.
     unsafe {
         #[cfg(not(feature = "pg18"))]
@@ -306,7 +400,7 @@ pub unsafe fn attribute(slot: *mut pg_sys::TupleTableSlot, number: i16) -> Optio
 }
 
 /// Whether the running transaction has written the row version.
-fn is_own(slot: *mut pg_sys::TupleTableSlot) -> bool {
+pub fn is_own(slot: *mut pg_sys::TupleTableSlot) -> bool {
     // SAFETY: the slot holds a row of a table; every row has an xmin.
     unsafe {
         let mut is_null = false;

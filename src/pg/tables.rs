@@ -184,6 +184,23 @@ pub fn advisor_table_is_empty(name: &CStr) -> bool {
     }
 }
 
+/// Whether a table has no pages at all, as after TRUNCATE; a partitioned one never has. Waits for whoever has it locked
+/// exclusively.
+pub fn is_empty(table: Oid) -> bool {
+    // SAFETY: the table stays locked while it is open; only kinds with storage are asked for its size.
+    unsafe {
+        let relation = pg_sys::try_relation_open(table, pg_sys::AccessShareLock as i32);
+        if relation.is_null() {
+            return true;
+        }
+        let has_storage = (*(*relation).rd_rel).relkind as u8 == pg_sys::RELKIND_RELATION;
+        let is_empty =
+            !has_storage || pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM) == 0;
+        pg_sys::relation_close(relation, pg_sys::AccessShareLock as i32);
+        is_empty
+    }
+}
+
 /// `system identifier/database`: what a dump does not take along.
 pub fn this_database() -> String {
     // SAFETY: reads variables of the backend.

@@ -46,6 +46,12 @@ pub fn top_id() -> TransactionId {
     TransactionId::from_pg(unsafe { pg_sys::GetTopTransactionId() })
 }
 
+/// The command that is running, counted within the transaction.
+pub fn command() -> u32 {
+    // SAFETY: called inside a transaction; nothing is written under this number.
+    unsafe { pg_sys::GetCurrentCommandId(false) }
+}
+
 /// A number that is this backend's alone and differs from transaction to transaction.
 pub fn local_id() -> u64 {
     // SAFETY: MyProc is set as long as the backend is connected.

@@ -1,6 +1,6 @@
 //! The report for a person at psql, read like EXPLAIN: the decision, why, what is lost, what to fix, what to run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::number::{count, size, thousands};
 use crate::Request;
@@ -11,7 +11,7 @@ use crate::identifier::{quote_identifier, quote_identifiers, quote_literal};
 use crate::layout::Placement;
 use crate::plan::{ForeignKeyFate, KeyFate, Plan, PlannedTable, SearchOutcome};
 use crate::rules::{Effect, Finding, Level, ObjectType};
-use crate::schema::TableKind;
+use crate::schema::{RelationName, TableKind};
 
 /// Columns that the report keeps to.
 const WIDTH: usize = 120;
@@ -32,7 +32,24 @@ const LOSSES_SHOWN: usize = 15;
 const CHANGES_SHOWN: usize = 12;
 
 pub fn render(plan: &Plan<'_>) -> Vec<String> {
-    let mut report = Report { plan, graph: plan.graph(), lines: Vec::new(), issues: 0 };
+    let graph = plan.graph();
+    let lost_foreign_keys = plan.foreign_keys.iter().filter_map(|f| {
+        let ForeignKeyFate::Lost { code } = f.fate else { return None };
+        let edge = &graph.edges[f.edge];
+        Some(((&graph.table(edge.referencing).name, graph.foreign_key(edge).name.as_str()), code))
+    });
+    let changed_keys = plan.keys.iter().filter(|k| k.fate != KeyFate::Kept).map(|k| {
+        let table = graph.table(k.table);
+        (&table.name, table.indexes[k.index].name.as_str())
+    });
+    let mut report = Report {
+        plan,
+        graph,
+        lines: Vec::new(),
+        issues: 0,
+        lost_foreign_keys: lost_foreign_keys.collect(),
+        changed_keys: changed_keys.collect(),
+    };
     report.heading();
     if plan.tables.is_empty() {
         report.line("There is no table to plan.");
@@ -56,6 +73,10 @@ struct Report<'p, 'a> {
     lines: Vec<String>,
     /// Issues numbered so far.
     issues: usize,
+    /// The codes by which foreign keys are lost, by relation and name.
+    lost_foreign_keys: BTreeMap<(&'a RelationName, &'a str), &'static str>,
+    /// Keys that do not stay as they are, by relation and name.
+    changed_keys: BTreeSet<(&'a RelationName, &'a str)>,
 }
 
 impl Report<'_, '_> {
@@ -472,22 +493,10 @@ impl Report<'_, '_> {
     }
 
     fn is_lost(&self, finding: &Finding) -> bool {
-        let foreign_key = |f: &crate::plan::PlannedForeignKey| {
-            let edge = &self.graph.edges[f.edge];
-            matches!(f.fate, ForeignKeyFate::Lost { code } if code == finding.code)
-                && self.graph.foreign_key(edge).name == finding.object_name
-                && self.graph.table(edge.referencing).name == finding.relation
-        };
-        let key = |k: &crate::plan::PlannedKey| {
-            let table = self.graph.table(k.table);
-            k.fate != KeyFate::Kept
-                && table.name == finding.relation
-                && table.indexes[k.index].name == finding.object_name
-                && finding.effect == Effect::Silent
-        };
+        let object = (&finding.relation, finding.object_name.as_str());
         match finding.object_type {
-            ObjectType::ForeignKey => self.plan.foreign_keys.iter().any(foreign_key),
-            _ => self.plan.keys.iter().any(key),
+            ObjectType::ForeignKey => self.lost_foreign_keys.get(&object) == Some(&finding.code),
+            _ => finding.effect == Effect::Silent && self.changed_keys.contains(&object),
         }
     }
 

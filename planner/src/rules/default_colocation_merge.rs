@@ -1,5 +1,7 @@
 //! See [`RULE`].
 
+use std::collections::BTreeMap;
+
 use super::support::{enumerate, ident};
 use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
@@ -51,11 +53,14 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
         return;
     }
     let classes = ColumnClasses::new(layout.graph);
-    for group in 0..layout.groups.len() {
-        let members = layout.members(group);
+    for members in layout.members_by_group() {
         let class = |t: TableId| layout.placement(t).distribution_column().map(|c| classes.class(t, c));
+        let mut like = BTreeMap::new();
         for &table in &members {
-            let related = members.iter().any(|&other| other != table && class(other) == class(table));
+            *like.entry(class(table)).or_insert(0) += 1;
+        }
+        for &table in &members {
+            let related = like[&class(table)] > 1;
             let Some(column) = layout.distribution_column_name(table) else { continue };
             if members.len() < 2 || related {
                 continue;

@@ -15,6 +15,9 @@ pub use rule::{
 };
 pub use situation::{Situation, conversion_order};
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use crate::graph::TableId;
 use crate::layout::Layout;
 
@@ -146,6 +149,17 @@ pub fn long_name(layout: &Layout<'_>, table: TableId) -> Option<TableId> {
     long_names::long(layout, table)
 }
 
+/// Rules by which Citus refuses a foreign key, or keeps it in name only: what the search asks most.
+static FOREIGN_KEY_RULES: LazyLock<Vec<&Rule>> = LazyLock::new(|| binding(|c| matches!(c, Check::ForeignKey { .. })));
+
+/// The same of keys.
+static KEY_RULES: LazyLock<Vec<&Rule>> = LazyLock::new(|| binding(|c| matches!(c, Check::Key { .. })));
+
+fn binding(wanted: impl Fn(&Check) -> bool) -> Vec<&'static Rule> {
+    let binds = |rule: &&'static Rule| matches!(rule.effect, Effect::Blocked | Effect::Silent) && wanted(&rule.check);
+    RULES.iter().copied().filter(binds).collect()
+}
+
 /// The rules that the release of Citus has, to plan for which the layout was made.
 fn in_force(layout: &Layout<'_>) -> impl Iterator<Item = &'static Rule> + use<> {
     let version = layout.graph.citus;
@@ -167,21 +181,61 @@ pub fn objection_to_table(layout: &Layout<'_>, table: TableId) -> Option<&'stati
     })
 }
 
+/// Whether Citus refuses this table in its role next to those that it accepted before, or takes it to no use. Who runs the
+/// script, and whether it ran before, says nothing about what a table could be.
+pub fn is_refused(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> bool {
+    in_force(layout).any(|rule| {
+        let severe = rule.is_blocking() || rule.level == Level::Error;
+        match rule.check {
+            Check::Table { applies, .. } => severe && rule.name != "not-owner" && applies(layout, &TableCase { table }),
+            Check::DistributionColumn { applies, .. } => {
+                let column = layout.placement(table).distribution_column().filter(|_| severe);
+                column.is_some_and(|column| applies(layout, &ColumnCase { table, column }))
+            }
+            Check::Newcomer(refuses) | Check::NewcomerAndObjects { refuses, .. } => {
+                refuses(layout, table, accepted).is_some()
+            }
+            _ => false,
+        }
+    })
+}
+
+/// Planned tables whose row types a table uses: they have to be on the workers before it.
+pub fn used_tables(layout: &Layout<'_>, table: TableId) -> Vec<TableId> {
+    let used = default_or_check_depends_on_table::used_tables(layout, table, false);
+    used.into_iter().map(|t| layout.graph.root(t)).filter(|&t| t != table).collect()
+}
+
+/// Tables that a table depends on, or that depend on it, for being accepted: through row types, sequences, names of shards.
+/// Each pair once, the smaller first.
+pub fn dependent_tables(layout: &Layout<'_>) -> BTreeSet<(TableId, TableId)> {
+    let graph = layout.graph;
+    let mut pairs = BTreeSet::new();
+    for table in graph.planned_tables() {
+        let mut others = used_tables(layout, table);
+        others.extend(shard_name_collision::base_and_shard(layout, table).map(|(base, _)| base));
+        others.extend(sequence_shared_different_type::sharing(graph, table));
+        let others = others.into_iter().map(|t| graph.root(t)).filter(|&t| t != table);
+        pairs.extend(others.map(|other| (table.min(other), table.max(other))));
+    }
+    pairs
+}
+
 /// The rule by which Citus refuses this foreign key under this layout, or keeps it in name only: the first one that Citus
 /// would raise.
 pub fn objection_to_foreign_key(layout: &Layout<'_>, case: &ForeignKeyCase<'_>) -> Option<&'static Rule> {
-    in_force(layout).find(|rule| match rule.check {
-        Check::ForeignKey { applies, .. } => {
-            matches!(rule.effect, Effect::Blocked | Effect::Silent) && applies(layout, case)
-        }
+    let version = layout.graph.citus;
+    FOREIGN_KEY_RULES.iter().copied().find(|rule| match rule.check {
+        Check::ForeignKey { applies, .. } => rule.holds_for(version) && applies(layout, case),
         _ => false,
     })
 }
 
 /// The rule by which Citus refuses this key (or would keep it in name only) under this layout, if any.
 pub fn objection_to_key(layout: &Layout<'_>, case: &KeyCase<'_>) -> Option<&'static Rule> {
-    in_force(layout).find(|rule| match rule.check {
-        Check::Key { applies, .. } => matches!(rule.effect, Effect::Blocked | Effect::Silent) && applies(layout, case),
+    let version = layout.graph.citus;
+    KEY_RULES.iter().copied().find(|rule| match rule.check {
+        Check::Key { applies, .. } => rule.holds_for(version) && applies(layout, case),
         _ => false,
     })
 }

@@ -3,7 +3,7 @@
 use super::support::{ident, set_type};
 use super::{Check, Objection, ObjectType, Refusal};
 use super::rule::declare_rule;
-use crate::graph::TableId;
+use crate::graph::{Graph, TableId};
 use crate::layout::Layout;
 use crate::schema::{Column, RelationName};
 
@@ -57,6 +57,10 @@ fn drawing<'a>(layout: &Layout<'a>, table: TableId) -> impl Iterator<Item = (usi
 /// The first column that shares its sequence with one of another type: of the same table or one that Citus knows.
 fn clash<'a>(layout: &Layout<'a>, table: TableId, known: &[TableId]) -> Option<(&'a Column, &'a Column, String)> {
     drawing(layout, table).find_map(|(_, column, sequence)| {
+        let all_alike = |&(t, c): &(TableId, usize)| layout.graph.column(t, c).data_type == column.data_type;
+        if layout.graph.drawing_from(sequence).iter().all(all_alike) {
+            return None;
+        }
         let others = known.iter().chain(std::iter::once(&table)).flat_map(|&t| drawing(layout, t).map(move |d| (t, d)));
         others.into_iter().find_map(|(t, (position, other, theirs))| {
             (theirs == sequence && other.data_type != column.data_type).then(|| {
@@ -69,6 +73,18 @@ fn clash<'a>(layout: &Layout<'a>, table: TableId, known: &[TableId]) -> Option<(
             })
         })
     })
+}
+
+/// Tables that draw from a sequence of this table for a column of another type.
+pub(super) fn sharing(graph: &Graph<'_>, table: TableId) -> Vec<TableId> {
+    let mut found = Vec::new();
+    for column in &graph.table(table).columns {
+        for sequence in &column.sequences {
+            let users = graph.drawing_from(sequence).iter().filter(|&&(t, c)| t != table && graph.column(t, c).data_type != column.data_type);
+            found.extend(users.map(|&(t, _)| t));
+        }
+    }
+    found
 }
 
 fn refuses(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> Option<Refusal> {

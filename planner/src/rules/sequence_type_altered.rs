@@ -55,7 +55,7 @@ fn culprit<'a>(layout: &Layout<'a>, table: TableId) -> Option<(&'a Column, &'a S
             _ => return None,
         };
         let [name] = column.sequences.as_slice() else { return None };
-        let sequence = graph.schema.sequences.iter().find(|s| s.name == *name && s.data_type != data_type)?;
+        let sequence = graph.sequence(name).filter(|s| s.data_type != data_type)?;
         (sequence.start > largest || sequence.last_value > Some(largest)).then_some((column, sequence, largest))
     })
 }

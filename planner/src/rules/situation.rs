@@ -16,7 +16,7 @@ use super::rule::{
 };
 use super::{in_force, objection_to_key};
 use crate::assignment::Role;
-use crate::graph::{EdgeId, TableId};
+use crate::graph::{EdgeId, Graph, TableId};
 use crate::layout::{Layout, Placement, Target};
 use crate::schema::{Index, RelationName};
 
@@ -122,7 +122,7 @@ impl<'a> Situation<'a> {
         // Nor does a distribution column that is missing keep Citus from looking at what the table depends on, which it
         // does first and whatever the column.
         let without_column: Vec<TableId> = named_tables(asked).filter(|n| n.2).map(|n| n.0).collect();
-        order.extend(without_column.iter().filter(|&&t| graph.planned_tables().any(|p| p == t)));
+        order.extend(without_column.iter().filter(|&&t| !graph.is_partition(t)));
         for &table in &order {
             self.layout.place(table, Placement::Local);
         }
@@ -181,7 +181,7 @@ impl<'a> Situation<'a> {
             let name = &graph.table(e.referencing).name;
             (&name.schema, &graph.foreign_key(e).name, &name.name)
         });
-        let mut accepted: Vec<EdgeId> = Vec::new();
+        let mut accepted = Accepted::new(graph.schema.tables.len());
         for edge in order {
             let e = &graph.edges[edge];
             self.managed_before[edge] = (self.managed[e.referencing.0], self.managed[e.referenced.0]);
@@ -191,8 +191,8 @@ impl<'a> Situation<'a> {
                 if graph.is_partition(table) {
                     continue;
                 }
-                converted = self.component(table, &accepted);
-                let failures = self.conversion_failures(table, &converted, &accepted);
+                converted = accepted.component(graph, table);
+                let failures = self.conversion_failures(table, &converted, &accepted.within(&converted));
                 if !failures.is_empty() {
                     self.failed_conversions.extend(failures.into_iter().map(|(rule, message)| (edge, rule, message)));
                     continue;
@@ -207,31 +207,12 @@ impl<'a> Situation<'a> {
             if super::foreign_key_refusal(&self.layout, &case).is_some() {
                 continue;
             }
-            accepted.push(edge);
+            accepted.push(graph, edge);
             for root in converted.into_iter().filter(|&t| self.layout.is_local(t)) {
                 self.managed[root.0] = true;
                 for partition in graph.descendants(root) {
                     self.managed[partition.0] = true;
                 }
-            }
-        }
-    }
-
-    /// Roots of the tables that are connected with a table through foreign keys, itself included.
-    fn component(&self, table: TableId, accepted: &[EdgeId]) -> BTreeSet<TableId> {
-        let graph = self.layout.graph;
-        let mut found = BTreeSet::from([graph.root(table)]);
-        loop {
-            let before = found.len();
-            for &edge in accepted {
-                let e = &graph.edges[edge];
-                let (a, b) = (graph.root(e.referencing), graph.root(e.referenced));
-                if found.contains(&a) || found.contains(&b) {
-                    found.extend([a, b]);
-                }
-            }
-            if found.len() == before {
-                return found;
             }
         }
     }
@@ -323,6 +304,50 @@ impl<'a> Situation<'a> {
     }
 }
 
+/// Foreign keys that Citus has accepted so far, by the tables that they connect.
+struct Accepted {
+    /// Of each root: when it was accepted, and the foreign key.
+    of: Vec<Vec<(usize, EdgeId)>>,
+    count: usize,
+}
+
+impl Accepted {
+    fn new(tables: usize) -> Self {
+        Accepted { of: vec![Vec::new(); tables], count: 0 }
+    }
+
+    fn push(&mut self, graph: &Graph<'_>, edge: EdgeId) {
+        let e = &graph.edges[edge];
+        let (a, b) = (graph.root(e.referencing), graph.root(e.referenced));
+        self.of[a.0].push((self.count, edge));
+        if a != b {
+            self.of[b.0].push((self.count, edge));
+        }
+        self.count += 1;
+    }
+
+    /// Roots of the tables that are connected with a table, itself included.
+    fn component(&self, graph: &Graph<'_>, table: TableId) -> BTreeSet<TableId> {
+        let mut open = vec![graph.root(table)];
+        let mut found: BTreeSet<TableId> = open.iter().copied().collect();
+        while let Some(next) = open.pop() {
+            for &(_, edge) in &self.of[next.0] {
+                let e = &graph.edges[edge];
+                open.extend(
+                    [graph.root(e.referencing), graph.root(e.referenced)].into_iter().filter(|&t| found.insert(t)),
+                );
+            }
+        }
+        found
+    }
+
+    /// The foreign keys of a component, in the order in which they were accepted.
+    fn within(&self, component: &BTreeSet<TableId>) -> Vec<EdgeId> {
+        let all: BTreeSet<(usize, EdgeId)> = component.iter().flat_map(|t| self.of[t.0].iter().copied()).collect();
+        all.into_iter().map(|(_, edge)| edge).collect()
+    }
+}
+
 /// What rules say of what an assignment names.
 fn named_findings(layout: &Layout<'_>) -> Vec<(&'static Rule, Finding)> {
     let mut found = Vec::new();
@@ -362,19 +387,17 @@ fn serves(index: &Index, wanted: &[&str]) -> bool {
 pub fn conversion_order(layout: &Layout<'_>) -> Vec<TableId> {
     let graph = layout.graph;
     let mut order: Vec<TableId> = graph.planned_tables().filter(|&t| layout.is_reference(t)).collect();
-    for group in 0..layout.groups.len() {
-        let members = layout.members(group);
+    for members in layout.members_by_group() {
         let signature = |t: TableId| {
             let column = layout.placement(t).distribution_column().map(|c| graph.column(t, c));
             column.map(|c| (&c.data_type, c.collation.as_ref().map(|c| &c.name)))
         };
-        let mut ranked: Vec<_> = members
-            .iter()
-            .map(|&t| {
-                let like = members.iter().filter(|&&o| signature(o) == signature(t)).count();
-                (!is_root(layout, t), usize::MAX - like, t)
-            })
-            .collect();
+        let mut like = BTreeMap::new();
+        for &table in &members {
+            *like.entry(signature(table)).or_insert(0) += 1;
+        }
+        let mut ranked: Vec<_> =
+            members.iter().map(|&t| (!is_root(layout, t), usize::MAX - like[&signature(t)], t)).collect();
         ranked.sort_unstable();
         order.extend(ranked.into_iter().map(|(.., t)| t));
     }
@@ -415,7 +438,7 @@ fn tables_with_an_odd_sequence(layout: &Layout<'_>, tables: &[TableId]) -> BTree
     }
     let mut odd = BTreeSet::new();
     for (name, uses) in uses {
-        let own = graph.schema.sequences.iter().find(|s| s.name == *name).map_or("", |s| match s.data_type.as_str() {
+        let own = graph.sequence(name).map_or("", |s| match s.data_type.as_str() {
             "smallint" => "pg_catalog.int2",
             "integer" => "pg_catalog.int4",
             _ => "pg_catalog.int8",

@@ -36,6 +36,7 @@ pub fn table(name: &str) -> Table {
         statistics_readable: true,
         rows: None,
         bytes: None,
+        changes: None,
         comment: None,
         columns: Vec::new(),
         indexes: Vec::new(),
@@ -256,6 +257,8 @@ pub fn schema(tables: impl IntoIterator<Item = Table>) -> Schema {
         publications: Vec::new(),
         citus_tables: Vec::new(),
         ignored_findings: Vec::new(),
+        workload: None,
+        no_workload: None,
         unseen: Vec::new(),
     }
 }

@@ -1,29 +1,50 @@
 //! One sentence for each table's role, with evidence that a person can check.
 
+use std::collections::BTreeMap;
+
 use super::cost::{CostModel, DATABASE};
 use crate::backfill;
 use crate::classes::ColumnClasses;
-use crate::graph::{Edge, Graph, TableId};
+use crate::graph::{ColumnId, Edge, Graph, TableId};
 use crate::identifier::quote_identifier;
 use crate::layout::{Layout, Placement};
 use crate::plan::{ForeignKeyFate, foreign_key_fate};
 use crate::report::number::{count, percent};
 use crate::schema::TableKind;
 
-/// Why the table has its role.
-pub fn because(
-    layout: &Layout<'_>,
-    classes: &ColumnClasses,
-    model: &CostModel<'_, '_>,
-    table: TableId,
-    overridden: bool,
-) -> String {
+/// What the reasons of all tables are drawn from.
+pub struct Reasons<'r, 'a> {
+    layout: &'r Layout<'a>,
+    classes: &'r ColumnClasses,
+    model: &'r CostModel<'r, 'a>,
+    members: Vec<Vec<TableId>>,
+    /// Relations that only names suggest, by the table that is named.
+    named: BTreeMap<TableId, Vec<(TableId, ColumnId)>>,
+}
+
+impl<'r, 'a> Reasons<'r, 'a> {
+    pub fn new(layout: &'r Layout<'a>, classes: &'r ColumnClasses, model: &'r CostModel<'r, 'a>) -> Self {
+        let mut named: BTreeMap<TableId, Vec<(TableId, ColumnId)>> = BTreeMap::new();
+        for (member, entity) in model.inferred_relations() {
+            named.entry(entity.0).or_default().push(member);
+        }
+        Reasons { layout, classes, model, members: layout.members_by_group(), named }
+    }
+
+    /// Why the table has its role.
+    pub fn of(&mut self, table: TableId, overridden: bool) -> String {
+        because(self, table, overridden)
+    }
+}
+
+fn because(reasons: &Reasons<'_, '_>, table: TableId, overridden: bool) -> String {
+    let Reasons { layout, classes, model, .. } = reasons;
     let graph = layout.graph;
     if overridden {
         return "overridden".to_owned();
     }
     let share = || {
-        if model.sizes_guessed || graph.bytes(table).is_none() && graph.rows(table).is_none() {
+        if model.sizes_guessed() || graph.bytes(table).is_none() && graph.rows(table).is_none() {
             String::new()
         } else {
             format!("{} of the data", percent(model.load(table), DATABASE))
@@ -55,13 +76,15 @@ pub fn because(
                     format!("references {referenced} on {name}: together their rows stay on one node"),
                 ]);
             }
-            let followers: Vec<TableId> = layout.members(group).into_iter().filter(|&t| t != table).collect();
+            let followers: Vec<TableId> =
+                reasons.members[group].iter().copied().filter(|&t| t != table).take(FEW).collect();
+            let followers_in_all = reasons.members[group].len() - 1;
             if classes.is_inferred(table, column) && !followers.is_empty() {
                 return sentence(&[
                     share(),
                     format!(
                         "shares {name} with {}, inferred from the name: no foreign key says so",
-                        names(graph, &followers)
+                        names(graph, &followers, followers_in_all)
                     ),
                 ]);
             }
@@ -86,7 +109,7 @@ pub fn because(
                     format!("no other table of the plan goes with it on {name}: a group of its own"),
                 ]);
             }
-            sentence(&[share(), format!("in one group with {} on {name}", names(graph, &followers))])
+            sentence(&[share(), format!("in one group with {} on {name}", names(graph, &followers, followers_in_all))])
         }
         Placement::Reference => {
             let users: Vec<&Edge> =
@@ -98,9 +121,8 @@ pub fn because(
             };
             let distributed = users.iter().find(|e| layout.is_distributed(e.referencing));
             let Some(edge) = users.iter().find(off_column).or(distributed).or(users.first()) else {
-                let named = model.inferred_relations().filter(|(_, entity)| entity.0 == table);
-                let mut named = named.map(|(member, _)| member).filter(|m| layout.is_distributed(m.0));
-                return match named.next() {
+                let mut named = reasons.named.get(&table).into_iter().flatten().copied();
+                return match named.find(|m| layout.is_distributed(m.0)) {
                     Some((other, column)) => sentence(&[
                         share(),
                         format!(
@@ -166,15 +188,19 @@ fn sentence(parts: &[String]) -> String {
     parts.iter().filter(|p| !p.is_empty()).cloned().collect::<Vec<_>>().join("; ")
 }
 
-fn names(graph: &Graph<'_>, tables: &[TableId]) -> String {
-    match tables {
-        [one] => graph.table(*one).name.to_string(),
-        [one, two] => format!("{} and {}", graph.table(*one).name, graph.table(*two).name),
-        [one, rest @ ..] => format!("{} and {}", graph.table(*one).name, count(rest.len(), "more table")),
-        [] => String::new(),
+/// More tables than are named.
+const FEW: usize = 3;
+
+/// Names of tables, of which there are so many.
+fn names(graph: &Graph<'_>, tables: &[TableId], all: usize) -> String {
+    match (tables, all) {
+        ([one, ..], 1) => graph.table(*one).name.to_string(),
+        ([one, two, ..], 2) => format!("{} and {}", graph.table(*one).name, graph.table(*two).name),
+        ([one, ..], all) => format!("{} and {}", graph.table(*one).name, count(all - 1, "more table")),
+        ([], _) => String::new(),
     }
 }
 
 fn verb(graph: &Graph<'_>, tables: &[TableId], one: &str, many: &str) -> String {
-    format!("{} {}", names(graph, tables), if tables.len() == 1 { one } else { many })
+    format!("{} {}", names(graph, tables, tables.len()), if tables.len() == 1 { one } else { many })
 }

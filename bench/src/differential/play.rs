@@ -1,0 +1,342 @@
+//! A schedule, played on one side: what each statement came to, and when.
+
+use std::time::Duration;
+
+use citus_advisor_bench::Outcome;
+use citus_advisor_bench::server::Server;
+use citus_advisor_bench::sessions::{Answer, Refusal, Session, Watch};
+
+use crate::case::{Case, Side};
+use crate::schedule::{Op, Schedule, Truncated};
+
+/// Milliseconds. Who has waited so long without a deadlock never looks again: the last to wait is the victim.
+const DEADLOCK_TIMEOUT: u64 = 5;
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Position in the schedule.
+    pub step: usize,
+    /// It had to wait for the other session.
+    pub blocked: bool,
+    /// How many steps had begun when it ended.
+    pub ended_after: usize,
+    pub answer: Answer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// In the order in which they began.
+    pub events: Vec<Event>,
+    pub contents: Vec<Answer>,
+    pub orphans: String,
+}
+
+/// A database with two sessions and one who looks on.
+pub struct Stage {
+    pub side: Side,
+    database: String,
+    /// The foreign key is the one that everybody writes.
+    classic: bool,
+    sessions: [Session; 2],
+    watch: Watch,
+    control: Session,
+}
+
+impl Stage {
+    pub fn open(server: &Server, database: &str, side: Side) -> Outcome<Stage> {
+        let setup = format!(
+            "SET client_min_messages = error; SET search_path = differential; SET deadlock_timeout = '{DEADLOCK_TIMEOUT}ms'; \
+             SET statement_timeout = '40s'"
+        );
+        let open = || Session::open(server, database, &setup);
+        Ok(Stage {
+            side,
+            database: database.to_string(),
+            classic: false,
+            sessions: [open()?, open()?],
+            watch: Watch::open(server, database)?,
+            control: open()?,
+        })
+    }
+
+    pub fn with_classic(self, classic: bool) -> Stage {
+        Stage { classic, ..self }
+    }
+
+    fn must(&self, statement: &str) -> Outcome<()> {
+        match self.control.run(statement)? {
+            Answer::Done { .. } => Ok(()),
+            Answer::Refused(refusal) => {
+                Err(format!("{} {} {}\n  at {statement}", refusal.state, refusal.message, refusal.detail).into())
+            }
+        }
+    }
+
+    /// The case's tables, in place of those of the case before. `Some` is the refusal of the foreign key itself.
+    pub fn build(&self, case: &Case, as_side: Side) -> Outcome<Option<Refusal>> {
+        self.must("DROP SCHEMA IF EXISTS differential CASCADE")?;
+        self.must("CREATE SCHEMA differential")?;
+        for statement in case.tables(as_side) {
+            self.must(&statement)?;
+        }
+        let mut foreign_key = case.foreign_key(as_side);
+        if self.classic {
+            foreign_key = foreign_key.replace("advisor.", "classic.");
+        }
+        match self.control.run(&foreign_key)? {
+            Answer::Done { .. } => Ok(None),
+            Answer::Refused(refusal) => Ok(Some(refusal)),
+        }
+    }
+
+    pub fn play(&mut self, case: &Case, schedule: &Schedule) -> Outcome<Trace> {
+        self.empty(case)?;
+        for op in &schedule.rows {
+            self.must(&op.sql(case, self.side, 0))?;
+        }
+        let mut events: Vec<Event> = Vec::new();
+        // The event of the statement that a session is at.
+        let mut at: [Option<usize>; 2] = [None, None];
+        let mut left: Vec<usize> = (0..schedule.steps.len()).collect();
+        while !left.is_empty() || at.iter().any(Option::is_some) {
+            // The next step of a session that does not wait.
+            match left.iter().position(|step| at[schedule.steps[*step].0].is_none()) {
+                Some(place) => {
+                    let step = left.remove(place);
+                    let (session, op) = &schedule.steps[step];
+                    // Names of prepared transactions are those of the whole server.
+                    let sql = op
+                        .sql(case, self.side, *session)
+                        .replace("'prepared_", &format!("'prepared_{}_", self.database));
+                    self.sessions[*session].begin(&sql)?;
+                    at[*session] = Some(events.len());
+                    let nothing_yet = Answer::Done { rows: Vec::new(), count: 0 };
+                    events.push(Event { step, blocked: false, ended_after: 0, answer: nothing_yet });
+                }
+                // A deadlock, which PostgreSQL will end, or a schedule made small that has lost its end.
+                None => match at.iter().position(Option::is_none) {
+                    Some(idle) => drop(self.sessions[idle].run("ROLLBACK")?),
+                    None => std::thread::sleep(Duration::from_millis(1)),
+                },
+            }
+            self.settle(&mut at, &mut events)?;
+        }
+        // One made small may have lost its end.
+        for session in &self.sessions {
+            session.run("ROLLBACK")?;
+        }
+        let contents = case.contents().iter().map(|query| self.control.run(query)).collect::<Outcome<Vec<_>>>()?;
+        let orphans = match self.control.run(&case.orphans())? {
+            Answer::Done { rows, .. } => rows.join(""),
+            Answer::Refused(refusal) => refusal.message,
+        };
+        Ok(Trace { events, contents, orphans })
+    }
+
+    /// Until each session has answered or waits.
+    fn settle(&mut self, at: &mut [Option<usize>; 2], events: &mut [Event]) -> Outcome<()> {
+        let begun = events.len();
+        loop {
+            let mut changed = false;
+            for (session, at) in self.sessions.iter().zip(at.iter_mut()) {
+                let Some(event) = *at else { continue };
+                match self.watch.settle(session)? {
+                    Some(answer) => {
+                        events[event].answer = answer;
+                        events[event].ended_after = begun;
+                        *at = None;
+                        // The other one may have been let go by that.
+                        changed = true;
+                    }
+                    None if !events[event].blocked => {
+                        events[event].blocked = true;
+                        // Its look for a deadlock has passed, or has ended one, before anything else happens.
+                        std::thread::sleep(Duration::from_millis(DEADLOCK_TIMEOUT + 7));
+                        changed = true;
+                    }
+                    None => {}
+                }
+            }
+            if !changed {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tables without rows, sessions without transactions.
+    fn empty(&self, case: &Case) -> Outcome<()> {
+        for session in &self.sessions {
+            session.run("ROLLBACK")?;
+        }
+        if let Answer::Done { rows, .. } =
+            self.control.run("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()")?
+        {
+            for gid in rows {
+                self.must(&format!("ROLLBACK PREPARED '{gid}'"))?;
+            }
+        }
+        let tables = if case.itself() { "pk" } else { "pk, fk" };
+        self.must("SET session_replication_role = replica")?;
+        self.must(&format!("TRUNCATE {tables}"))?;
+        self.must("SET session_replication_role = origin")
+    }
+}
+
+/// Why two sides may differ, and do in this schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Documented {
+    Serializable,
+    Moved,
+    FollowsMove,
+    ChangedAndMoved,
+    UniqueLater,
+    Order,
+    TruncateCascade,
+    TruncateEmpty,
+    PendingEvents,
+}
+
+impl Documented {
+    pub fn reason(self) -> &'static str {
+        match self {
+            Documented::Serializable => {
+                "40001 of SERIALIZABLE at another place: predicate locks depend on the plans of native checks"
+            }
+            Documented::Moved => {
+                "40001 of PostgreSQL itself, for a statement that meets a row moved to another partition"
+            }
+            Documented::FollowsMove => {
+                "a referenced row deleted and inserted again meanwhile is found; natively only the deletion is seen"
+            }
+            Documented::ChangedAndMoved => {
+                "0A000: key changed and row moved in one UPDATE, with an action that needs both keys"
+            }
+            Documented::UniqueLater => {
+                "both keys are violated: uniqueness across partitions is checked behind the statement, not in it"
+            }
+            Documented::Order => "of several violations, or several rows to wait for, another one comes first",
+            Documented::TruncateCascade => "TRUNCATE ... CASCADE does not reach referencing tables: refused",
+            Documented::TruncateEmpty => "TRUNCATE of referenced tables passes where the referencing ones are empty",
+            Documented::PendingEvents => {
+                "55006: an UPDATE that leaves a deferred key as it was has an event, too, and TRUNCATE does not go past it"
+            }
+        }
+    }
+}
+
+pub enum Verdict {
+    Equal,
+    Documented(Documented),
+    /// The first step that differs; none where only the rows in the end do.
+    Differs(Option<usize>),
+}
+
+pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
+    // Nothing excuses an orphan.
+    let excused = ours.orphans == "0";
+    for (mine, theirs) in ours.events.iter().zip(&twin.events) {
+        let op = &schedule.steps[mine.step].1;
+        let same_answer = canonical(&mine.answer, op) == canonical(&theirs.answer, op);
+        if same_answer
+            && (mine.step, mine.blocked, mine.ended_after) == (theirs.step, theirs.blocked, theirs.ended_after)
+        {
+            continue;
+        }
+        return match documented(op, mine, theirs) {
+            Some(documented) if excused => Verdict::Documented(documented),
+            _ => Verdict::Differs(Some(mine.step)),
+        };
+    }
+    if ours.contents != twin.contents || ours.orphans != twin.orphans {
+        let swallowed = |event: &Event| match &schedule.steps[event.step].1 {
+            Op::Caught(op) => event.blocked && op.references(),
+            _ => false,
+        };
+        if excused && ours.events.iter().any(swallowed) {
+            return Verdict::Documented(Documented::FollowsMove);
+        }
+        return Verdict::Differs(None);
+    }
+    Verdict::Equal
+}
+
+fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
+    let refusal = |event: &Event| match &event.answer {
+        Answer::Refused(refusal) => (refusal.state.clone(), refusal.message.clone()),
+        Answer::Done { .. } => ("done".to_string(), String::new()),
+    };
+    let ((mine_state, mine_says), (their_state, they_say)) = (refusal(mine), refusal(theirs));
+    let op = if let Op::Caught(op) = op { op } else { op };
+    Some(match (mine_state.as_str(), their_state.as_str()) {
+        _ if [&mine_says, &they_say].iter().any(|text| text.contains("read/write dependencies")) => {
+            Documented::Serializable
+        }
+        ("40001", _) if op.may_meet_moved_rows() && mine_says.contains("moved to another partition") => {
+            Documented::Moved
+        }
+        ("0A000", _) if mine_says.contains("key") && mine_says.contains("mov") => Documented::ChangedAndMoved,
+        ("done", "23503") if op.references() && mine.blocked && theirs.blocked => Documented::FollowsMove,
+        ("23503" | "40001", "23505") => Documented::UniqueLater,
+        // A table that references itself: natively it waits for the other one's key first.
+        ("23503", _) if op.references() && theirs.blocked && !mine.blocked => Documented::UniqueLater,
+        (_, "23503" | "23505" | "40001" | "40P01") if op.has_several_rows() && mine_state != "done" => {
+            Documented::Order
+        }
+        _ if matches!(op, Op::InsertReferenced { keys, .. } if keys.len() > 1) => Documented::Order,
+        _ if *op == Op::Truncate(Truncated::ReferencedCascade) => Documented::TruncateCascade,
+        ("done", "0A000") if *op == Op::Truncate(Truncated::Referenced) => Documented::TruncateEmpty,
+        ("55006", _) if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
+        _ => return None,
+    })
+}
+
+/// Names of members become the name of the whole.
+pub fn canonical(answer: &Answer, op: &Op) -> Answer {
+    let Answer::Refused(refusal) = answer else { return answer.clone() };
+    let mut refusal = refusal.clone();
+    for text in [&mut refusal.message, &mut refusal.detail, &mut refusal.hint] {
+        *text = text
+            .split('"')
+            .enumerate()
+            .map(|(place, piece)| if place % 2 == 1 { whole(piece) } else { piece.to_string() })
+            .collect::<Vec<_>>()
+            .join("\"");
+    }
+    refusal.table = whole(&refusal.table);
+    refusal.constraint = whole(&refusal.constraint);
+    if refusal.state == "40P01" {
+        // Processes and transactions have numbers.
+        refusal.detail.clear();
+    }
+    // What the hint offers natively, CASCADE, ours does not have.
+    if refusal.message.starts_with("cannot truncate a table") {
+        refusal.hint = refusal.hint.split(", or use").next().unwrap_or_default().trim_end_matches('.').to_string();
+    }
+    // "due to concurrent update", or "delete": the twin's way to move locks first.
+    if matches!(op, Op::MoveReferenced { .. }) && refusal.state == "40001" {
+        refusal.message = "could not serialize access".into();
+    }
+    if op.has_several_rows() {
+        refusal.detail = refusal.detail.split(")=(").next().unwrap_or_default().to_string();
+    }
+    Answer::Refused(refusal)
+}
+
+fn whole(name: &str) -> String {
+    let stem = |prefix: &str| {
+        name.strip_prefix(prefix).filter(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '_')).map(|_| ())
+    };
+    if name.starts_with("pk") && (name.ends_with("_key") || name.ends_with("_idx")) {
+        return "pk_key".into();
+    }
+    if name.starts_with("prepared_") {
+        return "prepared".into();
+    }
+    for (prefix, name) in [("pk_", "pk"), ("fk_ref", "fk_ref"), ("fk_", "fk")] {
+        if stem(prefix).is_some() {
+            return name.into();
+        }
+    }
+    name.to_string()
+}

@@ -1,0 +1,1 @@
+//! Plans that differ from the best in kind.

@@ -1,0 +1,419 @@
+//! What a layout costs, in points: the whole database is [`DATABASE`] points of load, a guarantee has a price in the same
+//! coin. Every [`Term`] is charged here and nowhere else; `docs/design.md` explains them. Whole numbers, so that sums do not
+//! depend on order.
+
+mod load;
+mod price;
+mod term;
+
+pub use price::{Charge, Price, Subject};
+pub use term::Term;
+
+use std::collections::HashMap;
+
+use crate::Prices;
+use crate::backfill::is_filled_over;
+use crate::classes::{ColumnClasses, NAMELESS};
+use crate::graph::{ColumnId, Edge, Graph, TableId};
+use crate::layout::{Layout, Placement};
+use crate::plan::{ForeignKeyFate, KeyFate, foreign_key_fate, key_fate};
+use crate::rules;
+use crate::schema::{ConstraintKind, Index, Table, TypeKind};
+use load::Loads;
+
+/// Thousandths of a point.
+pub type Cost = i64;
+
+/// Takes what is charged.
+pub type Charges<'c> = dyn FnMut(Term, Cost) + 'c;
+
+pub const POINT: Cost = 1_000;
+
+/// The load of the whole database.
+pub const DATABASE: Cost = 1_000 * POINT;
+
+/// A guarantee that is lost: a foreign key is worth what the user says (6 % of the database), a unique key or a trigger a
+/// third of that ...
+const UNIQUE_PART: Cost = 3;
+
+/// ... but all guarantees of a kind together never more than so many of them: in a schema of 900 foreign keys one more or
+/// less must not outweigh the tables that carry the load.
+const MOST_FOREIGN_KEYS: Cost = 25;
+const MOST_UNIQUES: Cost = 25;
+const MOST_TRIGGERS: Cost = 15;
+
+/// Distributing less than half of the load misses the point of the exercise: so many points for each point short of it (or
+/// of what can be distributed at all) that no guarantee is worth as much.
+const SPREAD_TARGET_PERCENT: Cost = 50;
+const REACHABLE_PERCENT: Cost = 80;
+const SPREAD_SHORTFALL: Cost = 20;
+
+/// One more colocation group: something to rebalance and to know. Sizes that are only guessed justify a group less.
+const GROUP: Cost = 5 * POINT;
+const GROUP_BY_GUESS: Cost = 60 * POINT;
+
+/// A reference table is a duty (two-phase commit on every write), however small.
+const REFERENCE_TABLE: Cost = POINT;
+
+/// Each gigabyte of a copy on each node, whatever part of the database it is.
+const GIGABYTE_COPIED: Cost = 2 * POINT;
+
+/// Writing a table once more, to where it goes, and filling a new column: hundredths of the load.
+const MOVE_PERCENT: Cost = 1;
+const BACKFILL_PERCENT: Cost = 5;
+const BACKFILL: Cost = POINT;
+
+/// Another way to the value of a new column, which has to agree.
+const BACKFILL_RIVAL: Cost = 2 * POINT;
+
+/// A table whose rows belong to a tenant, placed otherwise than by the tenant: what is asked about one tenant is then no
+/// longer asked of one node. All such tables together cost no more than this, their load apart.
+const TENANT_APART: Cost = 5 * POINT;
+const TENANT_APART_PERCENT: Cost = 10;
+const ALL_TENANT_APART: Cost = 200 * POINT;
+
+/// A statement that every node must answer costs a fifth of what one costs that joins across nodes.
+const FAN_OUT_PERCENT: Cost = 20;
+
+/// What Citus refuses: more than everything else together.
+pub const REFUSED: Cost = 1_000_000 * POINT;
+
+/// A column, and the key of the table that its name points at.
+pub type InferredRelation = ((TableId, ColumnId), (TableId, ColumnId));
+
+/// Statements of the workload that join two tables.
+#[derive(Clone, Debug)]
+pub struct WorkloadJoin {
+    pub left: TableId,
+    pub right: TableId,
+    columns: Vec<(ColumnId, ColumnId)>,
+    /// Their part of [`DATABASE`].
+    part: Cost,
+}
+
+impl WorkloadJoin {
+    /// The columns that are equated, on both sides.
+    pub fn columns(&self) -> impl Iterator<Item = (TableId, ColumnId)> {
+        self.columns.iter().flat_map(|&(a, b)| [(self.left, a), (self.right, b)])
+    }
+}
+
+/// What the terms need to know of the whole schema.
+pub struct CostModel<'g, 'a> {
+    pub graph: &'g Graph<'a>,
+    classes: &'g ColumnClasses,
+    loads: Loads,
+    nodes: Cost,
+    foreign_key: Cost,
+    unique: Cost,
+    trigger: Cost,
+    /// Load that has to be distributed before anything else counts.
+    target: Cost,
+    pub joins: Vec<WorkloadJoin>,
+    /// By table: columns by which statements find its rows, and their part of [`DATABASE`].
+    filters: HashMap<TableId, Vec<(Vec<ColumnId>, Cost)>>,
+}
+
+impl<'g, 'a> CostModel<'g, 'a> {
+    pub fn new(graph: &'g Graph<'a>, classes: &'g ColumnClasses, prices: &Prices) -> Self {
+        let loads = Loads::new(graph, classes);
+        let worth = DATABASE / 10_000 * Cost::from(prices.foreign_key_worth);
+        let each = |price: Cost, most: Cost, count: usize| price.min(price * most / count.max(1) as Cost);
+        let planned = || graph.planned_tables().map(|t| graph.table(t));
+        let uniques = planned().flat_map(|t| &t.indexes).filter(|i| rules::is_judged_key(i)).count();
+        let triggers = planned().map(|t| t.triggers.len() + t.policies.len()).sum();
+        let (joins, filters) = workload(graph);
+        CostModel {
+            graph,
+            classes,
+            loads,
+            nodes: Cost::from(prices.nodes.max(1)),
+            foreign_key: each(worth, MOST_FOREIGN_KEYS, graph.edges.len()),
+            unique: each(worth / UNIQUE_PART, MOST_UNIQUES, uniques),
+            trigger: each(worth / UNIQUE_PART, MOST_TRIGGERS, triggers),
+            target: DATABASE * SPREAD_TARGET_PERCENT / 100,
+            joins,
+            filters,
+        }
+    }
+
+    /// Says how much of the load can be distributed at all.
+    pub fn set_reachable(&mut self, reachable: Cost) {
+        self.target = (DATABASE * SPREAD_TARGET_PERCENT / 100).min(reachable * REACHABLE_PERCENT / 100);
+    }
+
+    /// Part of [`DATABASE`] that a planned table carries.
+    pub fn load(&self, table: TableId) -> Cost {
+        self.loads.load[table.0]
+    }
+
+    /// Whether no sizes are known: loads are guessed from the structure.
+    pub fn sizes_guessed(&self) -> bool {
+        self.loads.guessed
+    }
+
+    /// What the loss of one foreign key of a small table costs.
+    pub fn foreign_key_worth(&self) -> Cost {
+        self.foreign_key
+    }
+
+    /// Cost of each colocation group.
+    pub fn group(&self) -> Cost {
+        if self.loads.guessed { GROUP_BY_GUESS } else { GROUP }
+    }
+
+    /// Cost of distributing this much load and no more.
+    pub fn shortfall(&self, distributed: Cost) -> Cost {
+        SPREAD_SHORTFALL * (self.target - distributed).max(0)
+    }
+
+    /// How much a point short costs, and up to where there is a shortfall.
+    pub fn shortfall_slope(&self) -> (Cost, Cost) {
+        (SPREAD_SHORTFALL, self.target)
+    }
+
+    /// A table's placement by itself: where its load goes, what its own keys and triggers lose, how well its column spreads.
+    pub fn placement(&self, layout: &Layout<'_>, table: TableId, charge: &mut Charges<'_>) {
+        let load = self.load(table);
+        let t = self.graph.table(table);
+        match layout.placement(table) {
+            Placement::Local => {
+                charge(Term::LocalLoad, load);
+                charge(Term::TenantApart, self.tenant(table, None));
+            }
+            Placement::Reference => {
+                charge(Term::TenantApart, self.tenant(table, None));
+                charge(Term::Copies, self.copies(table));
+                charge(Term::ReferenceTable, REFERENCE_TABLE);
+                charge(Term::TriggerLost, self.triggers(t));
+                charge(Term::Move, load * MOVE_PERCENT / 100);
+            }
+            Placement::Distributed { column, .. } => {
+                self.keys(layout, table, charge);
+                charge(Term::TriggerLost, self.triggers(t));
+                charge(Term::Move, load * MOVE_PERCENT / 100);
+                self.column(table, column, charge);
+                self.fan_out(table, column, charge);
+                charge(Term::Name, self.name(table, column));
+                charge(Term::TenantApart, self.tenant(table, Some(column)));
+                if let Some(backfill) = self.graph.backfill(table, column) {
+                    charge(Term::Backfill, self.backfill(table, backfill.bytes(self.graph).unwrap_or(1)));
+                    // Rows without a parent have to be found and mended first.
+                    let doubt = if backfill.is_certain { 0 } else { load / 50 + POINT / 5 };
+                    charge(Term::Backfill, doubt + BACKFILL_RIVAL * backfill.rivals().len() as Cost);
+                }
+            }
+        }
+    }
+
+    /// A copy on every node: with three nodes half as much again as on one. Reads spread; disk and writes multiply, writes in
+    /// full. Every gigabyte counts for itself, however large the rest is.
+    fn copies(&self, table: TableId) -> Cost {
+        let bytes = self.graph.bytes(table).unwrap_or(0);
+        let gigabytes = (i128::from(bytes) * i128::from(GIGABYTE_COPIED * self.nodes) >> 30) as Cost;
+        self.nodes * self.load(table) / 2 + self.nodes * self.loads.writes[table.0] + gigabytes
+    }
+
+    fn triggers(&self, table: &Table) -> Cost {
+        let lost = table.triggers.len() + table.policies.iter().filter(|p| p.subquery).count();
+        self.trigger * lost as Cost
+    }
+
+    fn keys(&self, layout: &Layout<'_>, table: TableId, charge: &mut Charges<'_>) {
+        let t = self.graph.table(table);
+        for index in t.indexes.iter().filter(|i| rules::is_judged_key(i)) {
+            match key_fate(layout, table, index) {
+                KeyFate::Kept => {}
+                // A generated number stays unique in practice; a business key becomes unique per distribution value only.
+                KeyFate::Widened { .. } if is_surrogate(t, index) => charge(Term::KeyWidened, self.unique / 40),
+                KeyFate::Widened { .. } => charge(Term::KeyWidened, self.unique / 4),
+                KeyFate::Lost { .. } => charge(Term::KeyLost, self.unique),
+            }
+        }
+    }
+
+    /// How well a column spreads the rows, and how sure we are that it can.
+    fn column(&self, table: TableId, column: ColumnId, charge: &mut Charges<'_>) {
+        let load = self.load(table);
+        let c = self.graph.column(table, column);
+        if !c.not_null {
+            charge(Term::NullableColumn, load / 50 + POINT / 5);
+        }
+        let base = self.graph.base_type(&c.data_type);
+        if base.is_some_and(|b| "BDTE".contains(b.category.as_str()) || is_float(&b.text) || b.kind == TypeKind::Enum) {
+            charge(Term::PoorType, load / 2 + POINT);
+        }
+        if let (Some(statistics), Some(rows)) = (&c.statistics, self.graph.rows(table)) {
+            let distinct = statistics.distinct_values(rows);
+            if rows > 1_000 && distinct < 128.0 {
+                charge(Term::FewValues, (load as f64 * 0.8 * (1.0 - distinct / 128.0)) as Cost);
+            }
+            // NULLs have to become one value first, and are then as common as any other.
+            let top = statistics.top_frequency.unwrap_or(0.0).max(statistics.null_fraction);
+            if top > 1.0 / 32.0 {
+                charge(Term::CommonValue, (load as f64 * top) as Cost);
+            }
+            // Whatever is written now has the same few values: one shard at a time takes it all.
+            let ordered = statistics.correlation.is_some_and(|c| c.abs() > 0.95);
+            if ordered && rows as f64 > 1_000.0 * distinct.max(1.0) {
+                charge(Term::InOrder, load / 1_000);
+            }
+        }
+        if self.classes.is_inferred(table, column) {
+            charge(Term::Inferred, load / 500);
+        }
+        // A guess is no reason to spread a table that nothing else is joined with.
+        if self.loads.guessed && !self.classes.is_shared(table, column) {
+            charge(Term::Alone, load + POINT);
+        }
+    }
+
+    /// What it costs that a table whose rows belong to a tenant is not distributed by the tenant.
+    fn tenant(&self, table: TableId, column: Option<ColumnId>) -> Cost {
+        let Some(backfills) = self.graph.backfills() else { return 0 };
+        let Some(tenant) = backfills.tenant_of(table) else { return 0 };
+        if column.is_some_and(|c| self.classes.class(table, c) == tenant) {
+            return 0;
+        }
+        let each = TENANT_APART.min(ALL_TENANT_APART / backfills.tables_of_tenant().max(1) as Cost);
+        each + self.load(table) * TENANT_APART_PERCENT / 100
+    }
+
+    /// What it costs to add a column to a table and fill it, when this many bytes are written for it.
+    pub fn backfill(&self, table: TableId, bytes: i64) -> Cost {
+        let own = self.graph.bytes(table).unwrap_or(0).max(1);
+        let again = i128::from(self.load(table)) * i128::from(bytes.max(0)) / i128::from(own);
+        BACKFILL + again as Cost * BACKFILL_PERCENT / 100
+    }
+
+    /// Statements that look for rows by other columns.
+    fn fan_out(&self, table: TableId, column: ColumnId, charge: &mut Charges<'_>) {
+        let filters = self.filters.get(&table).into_iter().flatten();
+        let asked: Cost = filters.filter(|(columns, _)| !columns.contains(&column)).map(|(_, part)| part).sum();
+        charge(Term::FanOut, asked * FAN_OUT_PERCENT / 100);
+    }
+
+    /// What the name of a table's distribution column costs: it decides between equals, a little more where nothing else
+    /// is known.
+    fn name(&self, table: TableId, column: ColumnId) -> Cost {
+        let rank = self.classes.classes[self.classes.class(table, column)].name_rank as Cost;
+        let most = if self.loads.guessed { self.load(table) / 20 } else { self.load(table) / 200 };
+        most * rank / NAMELESS as Cost
+    }
+
+    /// Relations that only names suggest, in the order of the classes.
+    pub fn inferred_relations(&self) -> impl Iterator<Item = InferredRelation> {
+        self.classes.classes.iter().flat_map(|class| {
+            let members = class.members.iter().filter(|m| self.classes.is_inferred(m.0, m.1));
+            members.filter_map(|&m| Some((m, class.entity?))).filter(|(m, entity)| m.0 != entity.0)
+        })
+    }
+
+    /// A relation that only names suggest (`device_id` of a table, and the key of `devices`): rows that are joined should be
+    /// on one node. Nothing is guaranteed, so it is worth a third of a foreign key.
+    pub fn inferred_relation(
+        &self,
+        layout: &Layout<'_>,
+        ((table, column), (entity, key)): InferredRelation,
+        charge: &mut Charges<'_>,
+    ) {
+        if !joined_on_a_node(layout, table, entity, |pair| pair == (column, key)) {
+            let load = self.foreign_key * 4 / 3 * self.load(table) / DATABASE;
+            charge(Term::RelationApart, self.foreign_key / 3 + load);
+        }
+    }
+
+    /// Statements of the workload that join two tables.
+    pub fn join(&self, layout: &Layout<'_>, join: &WorkloadJoin, charge: &mut Charges<'_>) {
+        if !joined_on_a_node(layout, join.left, join.right, |pair| join.columns.contains(&pair)) {
+            charge(Term::JoinAcross, join.part);
+        }
+    }
+
+    /// A foreign key under a layout.
+    pub fn foreign_key(&self, layout: &Layout<'_>, edge: &Edge, charge: &mut Charges<'_>) {
+        match foreign_key_fate(layout, edge).0 {
+            ForeignKeyFate::Kept => match (layout.placement(edge.referencing), layout.placement(edge.referenced)) {
+                (Placement::Local, Placement::Reference) => charge(Term::ForeignKeyManaged, self.foreign_key / 20),
+                (Placement::Reference, Placement::Local) => charge(Term::ForeignKeyManaged, self.foreign_key / 3),
+                _ => {}
+            },
+            // What a column is filled over holds of the rows without anybody's promise.
+            ForeignKeyFate::Widened { columns, .. } if is_filled_over(self.graph, edge, &columns) => {
+                charge(Term::ForeignKeyWidened, self.foreign_key / 40);
+            }
+            ForeignKeyFate::Widened { .. } => charge(Term::ForeignKeyWidened, self.foreign_key / 10),
+            ForeignKeyFate::Lost { .. } => {
+                let load = self.load(self.graph.root(edge.referencing));
+                charge(Term::ForeignKeyLost, self.foreign_key + self.foreign_key * 4 * load / DATABASE);
+            }
+        }
+    }
+}
+
+/// The sum of what is charged.
+pub fn total(charging: impl FnOnce(&mut Charges<'_>)) -> Cost {
+    let mut sum = 0;
+    charging(&mut |_, cost| sum += cost);
+    sum
+}
+
+/// Whether rows of two tables that are equal in some columns are on one node, where `joins` says which pairs of columns
+/// equate them.
+fn joined_on_a_node(
+    layout: &Layout<'_>,
+    left: TableId,
+    right: TableId,
+    joins: impl Fn((ColumnId, ColumnId)) -> bool,
+) -> bool {
+    match (layout.placement(left), layout.placement(right)) {
+        (Placement::Distributed { column: a, group: one }, Placement::Distributed { column: b, group: other }) => {
+            one == other && joins((a, b))
+        }
+        (Placement::Reference, _) | (_, Placement::Reference) | (Placement::Local, Placement::Local) => true,
+        _ => false,
+    }
+}
+
+/// Columns by which statements find the rows of a table, and the part of the workload that does.
+type Filters = HashMap<TableId, Vec<(Vec<ColumnId>, Cost)>>;
+
+/// The workload by tables and columns that are there.
+fn workload(graph: &Graph<'_>) -> (Vec<WorkloadJoin>, Filters) {
+    let Some(workload) = graph.schema.workload.as_ref().filter(|w| w.total > 0) else { return Default::default() };
+    let part = |weight: i64| (i128::from(weight) * i128::from(DATABASE) / i128::from(workload.total)) as Cost;
+    let table = |name| graph.find(name).map(|t| graph.root(t));
+    let mut joins = Vec::new();
+    for join in &workload.joins {
+        let (Some(left), Some(right)) = (table(&join.left), table(&join.right)) else { continue };
+        let pair = |(a, b): &(String, String)| Some((graph.find_column(left, a)?, graph.find_column(right, b)?));
+        let columns: Vec<_> = join.columns.iter().filter_map(pair).collect();
+        joins.push(WorkloadJoin { left, right, columns, part: part(join.weight) });
+    }
+    let mut filters = Filters::new();
+    for filter in &workload.filters {
+        let Some(table) = table(&filter.relation) else { continue };
+        let columns = filter.columns.iter().filter_map(|c| graph.find_column(table, c)).collect();
+        filters.entry(table).or_default().push((columns, part(filter.weight)));
+    }
+    (joins, filters)
+}
+
+fn is_float(type_text: &str) -> bool {
+    matches!(type_text, "real" | "double precision")
+}
+
+/// Whether a key is a generated number or uuid, unique in practice however it is enforced.
+pub fn is_surrogate(table: &Table, index: &Index) -> bool {
+    let mut keys = index.columns.iter().filter(|c| c.key);
+    let (Some(only), None) = (keys.next(), keys.next()) else { return false };
+    let Some(column) = table.columns.iter().find(|c| Some(&c.name) == only.column.as_ref()) else { return false };
+    let default = column.default.as_deref().unwrap_or_default();
+    column.identity.is_some()
+        || !column.sequences.is_empty()
+        || default.contains("uuid")
+        || default.contains("nextval(")
+        || column.data_type == "pg_catalog.uuid"
+        || index.constraint.as_ref().is_some_and(|c| c.kind == ConstraintKind::PrimaryKey)
+            && column.name.to_lowercase().ends_with("id")
+}

@@ -1,0 +1,68 @@
+//! A referencing row: does the row that it references exist?
+
+use pgrx::pg_sys::Datum;
+
+use super::super::unique::Checked;
+use super::binding::Referencing;
+use super::presence::lock_key;
+use super::terms::Match;
+use super::violation::{not_present, partly_null};
+use crate::pg::key::MOST_COLUMNS;
+use crate::pg::row_trigger::{Call, Event};
+use crate::pg::rows::with_snapshot;
+use crate::pg::scratch::scratch;
+
+/// The key of a row that was written, if it needs a referenced row and has not had one before.
+pub fn new_key<'a>(
+    call: &Call,
+    from: &Referencing,
+    room: &'a mut [Datum; MOST_COLUMNS],
+) -> Result<Option<&'a [Datum]>, Box<crate::pg::raise::Violation>> {
+    // Replaced or deleted by this very transaction: what came of it has an event of its own.
+    if !call.is_alive() {
+        return Ok(None);
+    }
+    let new = call.new_row();
+    let mut nulls = 0;
+    for (value, &number) in room.iter_mut().zip(&from.columns) {
+        match new.column(number) {
+            Some(there) => *value = there,
+            None => nulls += 1,
+        }
+    }
+    let width = from.columns.len();
+    if nulls > 0 {
+        let passes = nulls == width || from.terms.matching == Match::Simple;
+        return if passes { Ok(None) } else { Err(partly_null(from)) };
+    }
+    if call.event() == Event::Update && is_unchanged(call, from, &room[..width]) {
+        return Ok(None);
+    }
+    for (value, column) in room.iter_mut().zip(&from.key.columns) {
+        *value = column.plain(*value);
+    }
+    Ok(Some(&room[..width]))
+}
+
+/// Whether the key was checked with the version of the row before. One that this transaction has written itself may have
+/// been replaced before its event came up.
+fn is_unchanged(call: &Call, from: &Referencing, key: &[Datum]) -> bool {
+    let Some(old) = call.old_row().filter(|old| !old.is_own()) else { return false };
+    from.columns
+        .iter()
+        .zip(&from.key.columns)
+        .zip(key)
+        .all(|((&number, column), &new)| old.column(number).is_some_and(|before| column.same_image(before, new)))
+}
+
+/// Checks one row's key at once.
+pub fn check_key(from: &Referencing, key: &[Datum]) -> Checked {
+    with_snapshot(|| {
+        scratch(|| {
+            from.enter();
+            let mut converted = Vec::with_capacity(key.len());
+            let is_there = from.convert(key, &mut converted).is_some() && lock_key(&from.referenced, &converted);
+            if is_there { Ok(()) } else { Err(not_present(from, key)) }
+        })
+    })
+}

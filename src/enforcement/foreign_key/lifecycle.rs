@@ -1,0 +1,233 @@
+//! Foreign keys follow what happens to their tables: called by the event triggers.
+
+use citus_planner::identifier::quote_identifier;
+use pgrx::pg_sys::Oid;
+use pgrx::prelude::*;
+
+use super::super::definition::refuse_taken;
+use super::super::inventory::{self, Member};
+use super::super::lifecycle::as_extension_owner;
+use super::binding::{referenced_function, referencing_function};
+use super::definition::{
+    has_unique_key, lock_referenced, make_triggers, missing_unique_index, refuse_unfit_members, rename_triggers,
+};
+use super::inventory::{ForeignKey, KeyTrigger, Role, foreign_keys, tables_of};
+use super::orphans::{self, Scope};
+use crate::error::{Result, notice, refusal_with};
+use crate::pg::ddl_event::Effect;
+use crate::pg::encoding::from_server;
+use crate::pg::query::{self, Sees};
+use crate::pg::{column, tables};
+
+/// Whether any trigger of a foreign key is there.
+pub fn any() -> bool {
+    [referencing_function(), referenced_function()]
+        .into_iter()
+        .any(|function| function != Oid::INVALID && tables::function_is_used(function))
+}
+
+/// After a statement that made or altered tables.
+pub fn follow(changed: &[Oid], effects: &[Effect]) -> Result<()> {
+    for key in foreign_keys(Sees::Latest)? {
+        let members = tables_of(&key.referencing, Sees::Latest)?;
+        let referenced = tables_of(&key.referenced, Sees::Latest)?;
+        let is_covered = |oid: Oid| members.iter().chain(&referenced).any(|m| m.oid == oid);
+        let is_concerned = changed.iter().any(|&oid| is_covered(oid))
+            || effects.iter().any(|effect| matches!(effect, Effect::Left(parent) if is_covered(*parent)));
+        if is_concerned {
+            follow_one(key, &members, &referenced, changed, effects)?;
+        }
+    }
+    Ok(())
+}
+
+fn follow_one(
+    mut key: ForeignKey,
+    members: &[Member],
+    referenced: &[Member],
+    changed: &[Oid],
+    effects: &[Effect],
+) -> Result<()> {
+    tables::forget_cached(key.referencing.root);
+    tables::forget_cached(key.referenced.root);
+    refuse_unfit_members(&key, members, referenced)?;
+    if effects.iter().any(|e| matches!(e, Effect::Created | Effect::Joined)) {
+        take_in(&key, members, referenced)?;
+    }
+    let triggers = key.triggers(Sees::Latest)?;
+    let leaving = leaving(members, referenced, changed, effects)?;
+    if !leaving.is_empty() {
+        let_go(&key, &triggers, members, referenced, &leaving)?;
+    }
+    let doubtful = effects.iter().any(|effect| match effect {
+        Effect::Enabled(name) | Effect::Disabled(name) => triggers.iter().any(|trigger| {
+            let member = members.iter().chain(referenced).find(|m| m.oid == trigger.table);
+            name.as_ref().is_none_or(|name| *name == trigger.name)
+                && (changed.contains(&trigger.table) || member.is_some_and(|m| m.is_partition))
+        }),
+        _ => false,
+    });
+    // ALTER TABLE ... RENAME CONSTRAINT takes one table's row of pg_constraint along, and not its trigger.
+    if key.is_renamed() && changed.contains(&key.referencing.root) {
+        let old = key.registered_name();
+        let others: Vec<Oid> = triggers
+            .iter()
+            .filter(|t| t.role == Role::Check && t.constraint_name != key.name)
+            .map(|t| t.table)
+            .collect();
+        let others: Vec<Member> =
+            tables_of(&key.referencing, Sees::Latest)?.into_iter().filter(|m| others.contains(&m.oid)).collect();
+        refuse_taken(&others, "", &key.name)?;
+        as_extension_owner(|| rename_triggers(&key, &old, referenced))?;
+    }
+    if key.registered {
+        let validated = key.is_validated();
+        if (doubtful && validated) || !key.registry_is_current() {
+            key.register(validated && !doubtful)?;
+        }
+    }
+    Ok(())
+}
+
+/// New tables on either side get triggers; new referencing ones must not bring rows without a referenced row.
+fn take_in(key: &ForeignKey, members: &[Member], referenced: &[Member]) -> Result<()> {
+    let is_new = |root: Oid| move |m: &&Member| m.is_new && m.oid != root;
+    let coming: Vec<Oid> = members.iter().filter(is_new(key.referencing.root)).map(|m| m.oid).collect();
+    let joining: Vec<Oid> = referenced.iter().filter(is_new(key.referenced.root)).map(|m| m.oid).collect();
+    if coming.is_empty() && joining.is_empty() {
+        return Ok(());
+    }
+    let new: Vec<Oid> = coming.iter().chain(&joining).copied().collect();
+    as_extension_owner(|| make_triggers(key, members, referenced, Some(&new)))?;
+    for member in referenced.iter().filter(|m| joining.contains(&m.oid) && m.holds_rows()) {
+        if !has_unique_key(key, member) {
+            return Err(missing_unique_index(key, &[member]));
+        }
+    }
+    if members.iter().any(|m| coming.contains(&m.oid) && m.holds_rows() && m.bytes > 0) {
+        // Whoever deletes a referenced row has not looked at the newcomer: he finishes first, and others wait.
+        lock_referenced(key.referenced.root)?;
+        orphans::refuse(key, &Scope::Only(&coming))?;
+    }
+    Ok(())
+}
+
+/// The tables that the statement took out of one of the trees, with all below them. Triggers alone do not tell: anybody can
+/// make some on a table of his.
+fn leaving(members: &[Member], referenced: &[Member], changed: &[Oid], effects: &[Effect]) -> Result<Vec<Oid>> {
+    let is_covered = |oid: Oid| members.iter().chain(referenced).any(|m| m.oid == oid);
+    let mut tops = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Left(parent) if is_covered(*parent) => tops.extend_from_slice(changed),
+            Effect::Detached(table) if changed.iter().any(|&parent| is_covered(parent)) => tops.push(*table),
+            _ => {}
+        }
+    }
+    let mut leaving = Vec::new();
+    for top in tops {
+        leaving.extend(inventory::members(top, "", Sees::Latest)?.iter().map(|m| m.oid));
+    }
+    Ok(leaving)
+}
+
+/// Tables that have left either side: their triggers go, and no row may reference what goes with them.
+fn let_go(
+    key: &ForeignKey,
+    triggers: &[KeyTrigger],
+    members: &[Member],
+    referenced: &[Member],
+    leaving: &[Oid],
+) -> Result<()> {
+    let side = |role: Role| if role == Role::Check { members } else { referenced };
+    let strays: Vec<&KeyTrigger> = triggers
+        .iter()
+        .filter(|t| leaving.contains(&t.table) && !side(t.role).iter().any(|m| m.oid == t.table))
+        .collect();
+    let mut going: Vec<Oid> = strays.iter().filter(|t| t.role != Role::Check).map(|t| t.table).collect();
+    going.dedup();
+    going.retain(|&table| column::relation_kind(table) == pg_sys::RELKIND_RELATION);
+    if !going.is_empty() {
+        orphans::refuse(key, &Scope::LosingTo(&going))?;
+    }
+    as_extension_owner(|| {
+        for trigger in strays.iter().filter(|t| !t.is_clone) {
+            drop_trigger(trigger)?;
+        }
+        Ok(())
+    })
+}
+
+pub fn drop_trigger(trigger: &KeyTrigger) -> Result<()> {
+    query::define(&format!(
+        "DROP TRIGGER {} ON {}",
+        quote_identifier(&trigger.name),
+        from_server(column::qualified_name(trigger.table).to_bytes())
+    ))
+}
+
+/// After a statement that dropped tables or columns; `cascade`: as it says itself.
+pub fn follow_drop(cascade: bool) -> Result<()> {
+    if tables::advisor_table_is_empty(c"global_constraint_registry") {
+        return Ok(());
+    }
+    let here = format!("{}/", tables::this_database());
+    let dropped = |root: &str, columns: &str| {
+        format!(
+            "EXISTS (SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d
+               WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.object_type IN ('table', 'table column')
+                 AND pg_catalog.starts_with({root}, '{here}') AND d.objid = pg_catalog.split_part({root}, '/', 3)::pg_catalog.oid
+                 AND (d.objsubid = 0 OR d.objsubid = ANY ({columns})))"
+        )
+    };
+    // A table below the topmost referenced one is as needed as that.
+    let sql = format!(
+        "SELECT r.token, r.relation, r.constraint_name, r.referenced, {referencing}, {referenced}, m.member
+         FROM advisor.global_constraint_registry r
+           LEFT JOIN LATERAL (
+             SELECT pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) AS member
+             FROM pg_catalog.pg_event_trigger_dropped_objects() d
+             WHERE d.object_type = 'table' AND d.objid = ANY (r.referenced_members)
+               AND pg_catalog.starts_with(r.referenced_root, '{here}')
+             LIMIT 1
+           ) m ON true
+         WHERE r.kind = 'foreign key' AND ({referencing} OR {referenced} OR m.member IS NOT NULL)",
+        referencing = dropped("r.root", "r.root_columns"),
+        referenced = dropped("r.referenced_root", "r.referenced_root_columns"),
+    );
+    let rows = as_extension_owner(|| query::rows(&sql, Sees::Latest, 0))?;
+    for row in &rows {
+        let (token, relation, name) = (row.text(0), row.text(1), row.text(2));
+        let (is_referencing, is_referenced) = (row.flag(4), row.flag(5));
+        if !is_referencing && !cascade {
+            let table = if is_referenced { row.text(3) } else { row.text(6) };
+            return Err(depended_on(&table, &name, &relation));
+        }
+        if is_referencing || is_referenced {
+            if !is_referencing {
+                notice(format!("drop cascades to constraint {name} on table {relation}"));
+            }
+            as_extension_owner(|| {
+                for trigger in ForeignKey::triggers_of_token(&token, Sees::Latest)?.iter().filter(|t| !t.is_clone) {
+                    drop_trigger(trigger)?;
+                }
+                inventory::forget_registered(&token, &relation)
+            })?;
+        } else if let Some(mut key) = foreign_keys(Sees::Latest)?.into_iter().find(|key| key.token == token) {
+            tables::forget_cached(key.referenced.root);
+            orphans::refuse(&key, &Scope::All)?;
+            let validated = key.is_validated();
+            key.register(validated)?;
+        }
+    }
+    Ok(())
+}
+
+fn depended_on(table: &str, constraint: &str, referencing: &str) -> pgrx::pg_sys::panic::ErrorReport {
+    refusal_with(
+        PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+        format!("cannot drop table {table} because other objects depend on it"),
+        Some(format!("constraint {constraint} on table {referencing} depends on table {table}")),
+        Some("Use DROP ... CASCADE to drop the dependent objects too, or DETACH the partition first.".to_owned()),
+    )
+}

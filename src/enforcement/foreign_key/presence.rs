@@ -1,0 +1,72 @@
+//! Is there a referenced row? If so it is locked, so that its key stays until the transaction ends.
+
+use std::rc::Rc;
+
+use pgrx::check_for_interrupts;
+use pgrx::pg_sys::Datum;
+
+use super::super::claims;
+use super::super::members::{Constraint, Member};
+use super::super::unique::{holds, visit, with_index};
+use crate::pg::lock::{Mode, lock_relation, unlock_relation};
+use crate::pg::prepared::{concurrent_update, uses_transaction_snapshot};
+use crate::pg::rows::{Fresh, RowLock};
+
+/// Looks for a row with the key in all referenced tables, under one snapshot of this instant, and locks it.
+///
+/// Where the row was deleted or moved by somebody who has committed since, a new snapshot says where the key is now; at
+/// the higher isolation levels that is a serialization failure, as natively. A row whose key is locked is in a table that
+/// is locked too: nobody detaches, truncates or drops it before this transaction ends.
+pub fn lock_key(tree: &Rc<Constraint>, key: &[Datum]) -> bool {
+    let mut tree = Rc::clone(tree);
+    loop {
+        check_for_interrupts!();
+        if tree.is_stale() {
+            tree = tree.reloaded();
+        }
+        let snapshot = Fresh::take();
+        let found = find(&tree, key, &snapshot);
+        snapshot.done();
+        match found {
+            Some(RowLock::Locked) => return true,
+            Some(RowLock::NoRow) => return false,
+            Some(RowLock::Changed) if uses_transaction_snapshot() => concurrent_update(),
+            Some(RowLock::Changed) | None => {}
+        }
+    }
+}
+
+/// `None`: the tree has changed.
+fn find(tree: &Constraint, key: &[Datum], snapshot: &Fresh) -> Option<RowLock> {
+    let claimed = claims::prefix(tree, key).and_then(|prefix| claims::candidates(tree, prefix));
+    let places = claimed.unwrap_or_else(|| (0..tree.members.len()).collect());
+    for member in places.into_iter().map(|place| &tree.members[place]) {
+        let may_hold = visit(tree, member, |serving| serving.is_none_or(|serving| holds(&tree.key, serving, key, 1)))?;
+        if may_hold {
+            match lock_in(tree, member, key, snapshot)? {
+                RowLock::NoRow => {}
+                met => return Some(met),
+            }
+        }
+    }
+    Some(RowLock::NoRow)
+}
+
+fn lock_in(tree: &Constraint, member: &Member, key: &[Datum], snapshot: &Fresh) -> Option<RowLock> {
+    lock_relation(member.table, Mode::RowShare);
+    let lock = (!tree.is_stale()).then(|| {
+        with_index(tree, member, |serving| {
+            member.place(serving).lock_row(&tree.key, key, snapshot, member.has_unique_key())
+        })
+    });
+    // Kept to the end of the transaction with the row's lock.
+    if lock != Some(RowLock::Locked) {
+        unlock_relation(member.table, Mode::RowShare);
+    }
+    lock
+}
+
+/// Whether a snapshot shows a row with the key. Nothing is locked: for those who keep writers away.
+pub fn is_there(tree: &Rc<Constraint>, key: &[Datum], snapshot: &Fresh) -> bool {
+    super::super::unique::count(tree, key, snapshot, |alive| alive.rows > 0).rows > 0
+}
