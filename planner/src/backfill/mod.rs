@@ -161,7 +161,9 @@ impl Backfills {
             let is_wanted = |class: ClassId| {
                 let names = || wanted.iter().filter(|w| w.0 == table).map(|w| &w.1);
                 names().next().is_some()
-                    && names().any(|n| name(graph, &classes.classes[class], table, reaches[&class].source(table)).as_ref() == Some(n))
+                    && names().any(|n| {
+                        name(graph, &classes.classes[class], table, reaches[&class].source(table)).as_ref() == Some(n)
+                    })
             };
             let picked = offered.iter().enumerate().filter(|&(place, &c)| place < MOST_OFFERED || is_wanted(c));
             open.extend(picked.map(|(_, &class)| (table, class)));
@@ -185,7 +187,8 @@ impl Backfills {
         let mut of: HashMap<TableId, Vec<Backfill>> = HashMap::new();
         for &(table, class) in &chosen {
             let rank = reached_by[&table].iter().position(|&c| c == class).unwrap_or(usize::MAX);
-            let backfill = offer((graph, &roads), (class, &classes.classes[class]), &reaches[&class], table, rank, &positions);
+            let backfill =
+                offer((graph, &roads), (class, &classes.classes[class]), &reaches[&class], table, rank, &positions);
             of.entry(table).or_default().push(backfill);
         }
         for table in of.values_mut() {

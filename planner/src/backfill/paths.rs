@@ -27,7 +27,8 @@ impl Roads {
         let mut readable: Vec<bool> =
             graph.tables().map(|t| graph.table(t).kind != TableKind::Foreign && !graph.is_partition(t)).collect();
         // Nothing on the coordinator can be filled row by row from what is on the nodes.
-        for table in graph.schema.citus_tables.iter().filter(|c| c.kind != "local").filter_map(|c| graph.find(&c.name)) {
+        for table in graph.schema.citus_tables.iter().filter(|c| c.kind != "local").filter_map(|c| graph.find(&c.name))
+        {
             readable[table.0] = false;
         }
         let follow = |edge: &Edge| {
@@ -167,9 +168,10 @@ fn lead_to(
 fn can_be_followed(graph: &Graph<'_>, edge: &Edge) -> bool {
     edge.referencing != edge.referenced
         && edge.columns.len() == graph.foreign_key(edge).columns.len()
-        && edge.columns.iter().all(|&(from, to)| {
-            sql::equality(graph, (edge.referencing, from), (edge.referenced, to)).is_some()
-        })
+        && edge
+            .columns
+            .iter()
+            .all(|&(from, to)| sql::equality(graph, (edge.referencing, from), (edge.referenced, to)).is_some())
 }
 
 /// Whether every row has a parent by this foreign key.

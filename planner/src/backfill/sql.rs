@@ -88,7 +88,9 @@ impl<'g, 'a> Values<'g, 'a> {
         let edge = &self.graph.edges[way.edge];
         let parent = format!("p{depth}");
         let value = match self.graph.backfill(edge.referenced, way.source) {
-            Some(backfill) if !self.is_filled(edge.referenced, way.source) => self.along_all(&parent, backfill, depth + 1),
+            Some(backfill) if !self.is_filled(edge.referenced, way.source) => {
+                self.along_all(&parent, backfill, depth + 1)
+            }
             _ => format!("{parent}.{}", quote_identifier(&self.graph.column(edge.referenced, way.source).name)),
         };
         let (from, conditions) = (from(self.graph, edge.referenced), self.joined(alias, &parent, edge));

@@ -41,24 +41,27 @@ fn agency() -> Schema {
     schema([
         sized(table("companies").columns("id bigint not null, name text").primary_key("id"), 5_000),
         sized(
-            table("campaigns")
-                .columns("id bigint not null, company_id bigint not null")
-                .primary_key("id")
-                .foreign_key("campaigns_company", "company_id", "companies(id)"),
+            table("campaigns").columns("id bigint not null, company_id bigint not null").primary_key("id").foreign_key(
+                "campaigns_company",
+                "company_id",
+                "companies(id)",
+            ),
             50_000,
         ),
         sized(
-            table("ads")
-                .columns("id bigint not null, campaign_id bigint not null")
-                .primary_key("id")
-                .foreign_key("ads_campaign", "campaign_id", "campaigns(id)"),
+            table("ads").columns("id bigint not null, campaign_id bigint not null").primary_key("id").foreign_key(
+                "ads_campaign",
+                "campaign_id",
+                "campaigns(id)",
+            ),
             500_000,
         ),
         sized(
-            table("clicks")
-                .columns("id bigint not null, ad_id bigint not null")
-                .primary_key("id")
-                .foreign_key("clicks_ad", "ad_id", "ads(id)"),
+            table("clicks").columns("id bigint not null, ad_id bigint not null").primary_key("id").foreign_key(
+                "clicks_ad",
+                "ad_id",
+                "ads(id)",
+            ),
             50_000_000,
         ),
         sized(table("countries").columns("code text not null").primary_key("code"), 200),
@@ -141,13 +144,16 @@ fn chain() -> Schema {
             .primary_key("id")
             .foreign_key("tasks_parent", "parent", "tasks(id)")
             .foreign_key("tasks_project", "project_id", "projects(id)"),
-        table("comments")
-            .columns("task_id bigint not null, nr int not null")
-            .primary_key("task_id, nr")
-            .foreign_key("comments_task", "task_id", "tasks(id)"),
-        table("likes")
-            .columns("task_id bigint not null, nr int not null")
-            .foreign_key("likes_comment", "task_id, nr", "comments(task_id, nr)"),
+        table("comments").columns("task_id bigint not null, nr int not null").primary_key("task_id, nr").foreign_key(
+            "comments_task",
+            "task_id",
+            "tasks(id)",
+        ),
+        table("likes").columns("task_id bigint not null, nr int not null").foreign_key(
+            "likes_comment",
+            "task_id, nr",
+            "comments(task_id, nr)",
+        ),
     ])
 }
 
@@ -196,7 +202,10 @@ fn tables_that_cannot_take_a_column_get_none() {
                 "tenant_id",
                 "tenants(id)",
             ),
-            table("notes").columns("id bigint, user_id bigint not null").foreign_key("n", "user_id", "users(id)").with(change),
+            table("notes")
+                .columns("id bigint, user_id bigint not null")
+                .foreign_key("n", "user_id", "users(id)")
+                .with(change),
         ])
     };
     let refused = |schema: &Schema| {
@@ -215,10 +224,11 @@ fn tables_that_cannot_take_a_column_get_none() {
 fn a_name_that_is_taken_is_not_taken_twice() {
     let schema = schema([
         table("tenants").columns("id bigint not null").primary_key("id"),
-        table("users")
-            .columns("id bigint not null, tenant_id bigint not null")
-            .primary_key("id")
-            .foreign_key("u", "tenant_id", "tenants(id)"),
+        table("users").columns("id bigint not null, tenant_id bigint not null").primary_key("id").foreign_key(
+            "u",
+            "tenant_id",
+            "tenants(id)",
+        ),
         table("notes").columns("user_id bigint not null, tenant_id text").foreign_key("n", "user_id", "users(id)"),
     ]);
     planned(&schema, "notes: distributed user_tenant_id; users: distributed tenant_id", |plan| {
@@ -231,7 +241,8 @@ fn a_name_that_is_taken_is_not_taken_twice() {
 fn the_script_fills_first() {
     planned(&chain(), ALL, |plan| {
         let steps = crate::migration::steps(plan);
-        let at = |part: &str| steps.iter().position(|s| s.statement.contains(part)).unwrap_or_else(|| panic!("no {part}"));
+        let at =
+            |part: &str| steps.iter().position(|s| s.statement.contains(part)).unwrap_or_else(|| panic!("no {part}"));
         let add = |t: &str| at(&format!("ALTER TABLE public.{t} ADD COLUMN company_id uuid"));
         assert!(add("projects") < add("tasks") && add("tasks") < add("comments") && add("comments") < add("likes"));
         let not_null = at("ALTER TABLE public.likes ALTER COLUMN company_id SET NOT NULL");

@@ -138,7 +138,11 @@ fn complete(migration: &Migration<'_, '_>) -> Step {
             "SELECT * FROM {} AS t WHERE t.{column} IS NULL AND {value} IS NULL",
             sql::from(migration.graph, planned.table)
         );
-        look(&format!("NOT {}", is_complete(migration, planned)), &query, &format!("{name} has rows that get no {column}"))
+        look(
+            &format!("NOT {}", is_complete(migration, planned)),
+            &query,
+            &format!("{name} has rows that get no {column}"),
+        )
     });
     let looks: Vec<String> = looks.collect();
     let statement = migration

@@ -10,9 +10,9 @@ use crate::plan::{ForeignKeyFate, KeyFate};
 use crate::rules::ObjectType;
 
 use super::context::{Migration, described, regclass};
-use super::{backfill, losses};
 use super::sql::{Block, Failure};
 use super::{Phase, Step};
+use super::{backfill, losses};
 
 /// Settings and checks.
 pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {

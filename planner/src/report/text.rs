@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::number::{count, size, thousands};
 use crate::Request;
-use crate::backfill;
 use crate::assignment::{Assignment, Entry, Role};
+use crate::backfill;
 use crate::graph::{Graph, TableId};
 use crate::identifier::{quote_identifier, quote_identifiers, quote_literal};
 use crate::layout::Placement;
@@ -181,10 +181,7 @@ impl Report<'_, '_> {
                 (bytes, false) => format!(" ({} written once)", size(bytes)),
             };
             let tables = self.plan.backfills.len();
-            words.push(format!(
-                "Adds the distribution column to {} and fills it{bytes}.",
-                count(tables, "table")
-            ));
+            words.push(format!("Adds the distribution column to {} and fills it{bytes}.", count(tables, "table")));
         }
         match self.to_fix().len() {
             0 => words.push("Nothing to check or fix first.".to_owned()),

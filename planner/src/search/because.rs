@@ -59,7 +59,10 @@ fn because(reasons: &Reasons<'_, '_>, table: TableId, overridden: bool) -> Strin
                     format!(
                         "gets {name} over {}: with it its rows stay on the node of {}",
                         backfill::in_words(graph, backfill),
-                        backfill.path(graph).first().map_or(String::new(), |e| graph.table(e.referenced).name.to_string())
+                        backfill
+                            .path(graph)
+                            .first()
+                            .map_or(String::new(), |e| graph.table(e.referenced).name.to_string())
                     ),
                 ]);
             }

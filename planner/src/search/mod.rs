@@ -159,13 +159,8 @@ impl<'s, 'a> Search<'s, 'a> {
 
 /// Overrides by table, refused where they could not even be tried.
 fn check_overrides(graph: &Graph<'_>, request: &Request) -> Result<Vec<(TableId, Named)>, Error> {
-    let named = layout::resolve(
-        graph,
-        &request.overrides,
-        &request.search_path,
-        "overrides",
-        Graph::find_column_or_backfill,
-    )?;
+    let named =
+        layout::resolve(graph, &request.overrides, &request.search_path, "overrides", Graph::find_column_or_backfill)?;
     let mut overrides = Vec::new();
     for (written, named) in request.overrides.0.keys().zip(named) {
         match &named.target {
