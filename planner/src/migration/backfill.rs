@@ -5,7 +5,7 @@
 use crate::backfill::{Backfill, sql};
 use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
-use crate::plan::{ForeignKeyFate, PlannedBackfill};
+use crate::plan::PlannedBackfill;
 use crate::report::number;
 
 use super::context::{Migration, regclass};
@@ -174,11 +174,10 @@ fn look(condition: &str, query: &str, problem: &str) -> String {
     )
 }
 
-/// Fails, before anything is added, where rows would get no value, or one that a widened foreign key does not accept.
+/// Fails, before anything is added, where rows would get no value, or the disk is too small for them.
 pub(super) fn feasible(mut block: Block, migration: &Migration<'_, '_>) -> Block {
     let values = sql::Values::by_path(migration.graph);
     let mut without = Vec::new();
-    let mut disagreeing = Vec::new();
     for planned in pending(migration) {
         let name = migration.name(planned.table);
         let backfill = migration.plan.backfill(planned);
@@ -189,31 +188,9 @@ pub(super) fn feasible(mut block: Block, migration: &Migration<'_, '_>) -> Block
             let query = format!("{rows} {} IS NULL", values.along_all("t", backfill, 1));
             without.push(look(&open, &query, &format!("{name} has rows that get no {column}")));
         }
-        for rival in backfill.rivals() {
-            let edge = &migration.graph.edges[rival.edge];
-            let widened = migration.plan.foreign_keys.iter().any(|f| {
-                f.edge == rival.edge
-                    && matches!(&f.fate, ForeignKeyFate::Widened { columns, .. }
-                        if columns.contains(&(planned.column, rival.source)))
-            });
-            let Some(condition) = values.disagrees("t", backfill, rival).filter(|_| widened) else { continue };
-            let key = &migration.graph.foreign_key(edge).name;
-            let problem = format!("foreign key \"{key}\" of {name} leads to another {column} than the path");
-            disagreeing.push(look(&open, &format!("{rows} {condition}"), &problem));
-        }
     }
     if !without.is_empty() {
         block = block.run_all(without).fail_if("problems IS NOT NULL", &nowhere());
-    }
-    if !disagreeing.is_empty() {
-        block = block.run_all(disagreeing).fail_if(
-            "problems IS NOT NULL",
-            &Failure::new(
-                "rows reach different values of the distribution column over different foreign keys",
-                "Repair the rows that the queries find, or plan with the referenced table as a reference table.",
-            )
-            .detail("problems"),
-        );
     }
     let rewritten: Vec<String> = pending(migration)
         .map(|planned| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::backfill::sql;
+use crate::backfill::{is_filled_over, sql};
 use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::layout::Placement;
@@ -259,9 +259,9 @@ fn agreeing(block: Block, migration: &Migration<'_, '_>) -> Block {
                 let from = values.of("r", key.edge.referencing, from);
                 format!("{from} {operator} {}", values.of("k", key.edge.referenced, to))
             };
-            // What is being added to the referencing table is looked at with its path.
-            let is_there = |c: &&(ColumnId, ColumnId)| graph.backfill(key.edge.referencing, c.0).is_none();
-            let added = columns.iter().filter(|c| !key.edge.columns.contains(c)).filter(is_there);
+            // What a column is filled over agrees.
+            let is_promised = !is_filled_over(graph, key.edge, columns);
+            let added = columns.iter().filter(|c| is_promised && !key.edge.columns.contains(c));
             let differs: Vec<String> = added.map(|c| compare(c, "<>")).collect();
             if differs.is_empty() {
                 return None;
@@ -278,8 +278,9 @@ fn agreeing(block: Block, migration: &Migration<'_, '_>) -> Block {
                 described(ObjectType::ForeignKey, &key.foreign_key.name, key.table),
                 query.replacen("SELECT 1", "SELECT r.*", 1)
             );
-            let filled = backfill::pending(migration).find(|b| b.table == key.edge.referenced);
-            let filled = filled.map(|b| format!(" AND NOT {}", backfill::is_complete(migration, b))).unwrap_or_default();
+            let ends = [key.edge.referencing, key.edge.referenced];
+            let filled = backfill::pending(migration).filter(|b| ends.contains(&b.table));
+            let filled: String = filled.map(|b| format!(" AND NOT {}", backfill::is_complete(migration, b))).collect();
             Some(format!(
                 "IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid IN ({}, {})){filled} THEN\n    IF EXISTS ({query}) THEN\n      \
                  problems := concat_ws(E'\\n', problems, {});\n    END IF;\n  END IF",
