@@ -46,9 +46,7 @@ DELETE FROM fk;
 DELETE FROM pk;
 INSERT INTO pk VALUES (1, 0), (2, 1);
 INSERT INTO fk VALUES (1, 1);
-\set VERBOSITY verbose
 UPDATE pk SET id = 5, p = 1 WHERE id = 1;
-\set VERBOSITY default
 -- Where nothing references the key, it goes.
 UPDATE pk SET id = 5, p = 0 WHERE id = 2;
 SELECT tableoid::regclass, * FROM pk ORDER BY id;

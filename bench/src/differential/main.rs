@@ -133,7 +133,7 @@ impl Differential {
             for place in chosen {
                 let schedule = schedule::draw(&case, seed ^ (number << 20) ^ place);
                 let name = format!("seed={seed} first={number} schedule={place} cases=1");
-                match self.ask(&case, &schedule, &mut tally)? {
+                match self.ask(&case, &schedule, &mut tally).map_err(|error| format!("{name}: {error}"))? {
                     Found::Equal => tally.equal += 1,
                     Found::AsPartitioned => tally.as_partitioned += 1,
                     Found::Documented(why) => *tally.documented.entry(why).or_default() += 1,

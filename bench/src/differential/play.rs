@@ -47,7 +47,7 @@ impl Stage {
     pub fn open(server: &Server, database: &str, side: Side) -> Outcome<Stage> {
         let setup = format!(
             "SET client_min_messages = error; SET search_path = differential; SET deadlock_timeout = '{DEADLOCK_TIMEOUT}ms'; \
-             SET statement_timeout = '40s'"
+             SET statement_timeout = '10s'"
         );
         let open = || Session::open(server, database, &setup);
         Ok(Stage {
