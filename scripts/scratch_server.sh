@@ -89,6 +89,9 @@ scratch_start() {
 	{
 		cat "$project_dir/scripts/scratch_server.conf"
 		printf "unix_socket_directories = '%s'\nport = 5432\n%s\n" "$socket_dir" "${scratch_settings:-}"
+		# advisor.workload reads it where a database has created the extension.
+		[ ! -f "$("$pg_config" --pkglibdir)/pg_stat_statements.so" ] ||
+			printf "shared_preload_libraries = 'pg_stat_statements'\n"
 	} >>"$server_dir/data/postgresql.conf"
 	# Descriptor 9 is the lock of .scratch/, which a server that is kept must not hold.
 	if ! as_server_user "$pg_bindir/pg_ctl" -D "$server_dir/data" -l "$server_dir/server.log" -w -s start \

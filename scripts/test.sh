@@ -8,7 +8,7 @@ command_name="make test"
 . "$project_dir/scripts/extension_files.sh"
 . "$project_dir/scripts/scratch_server.sh"
 
-suites=(format lint shell planner backend sql isolation replication stress dump restore corpus oracle)
+suites=(format lint shell planner backend sql isolation replication stress differential dump restore corpus oracle)
 # Beside the usual ones: takes a server that has Citus.
 more_suites=(citus)
 read -ra chosen <<<"${SUITES:-${suites[*]}}"
@@ -27,6 +27,7 @@ describe() {
 	isolation) printf 'schedules (isolationtester)' ;;
 	replication) printf 'replication and restore' ;;
 	stress) printf 'many clients (bench, torture)' ;;
+	differential) printf 'beside native keys (differential)' ;;
 	dump) printf 'loading of dumps' ;;
 	restore) printf 'constraints through dump and restore' ;;
 	corpus) printf 'corpus of real schemas' ;;
@@ -118,7 +119,11 @@ run_replication() {
 
 # Short here; minutes and hours are for bench/README.md.
 run_stress() {
-	cargo run --release -p citus_advisor_bench --bin torture -- mode=mixed:25,missed-tuple:8,classic:3,partitions,large
+	cargo run --release -p citus_advisor_bench --bin torture -- mode=mixed:25,foreign-keys:20,missed-tuple:8,classic:3,partitions,large
+}
+
+run_differential() {
+	cargo run --release -p citus_advisor_bench --bin differential -- seconds=40
 }
 
 run_dump() {
@@ -183,14 +188,14 @@ for suite in "${chosen[@]}"; do
 	say "== $(describe "$suite")"
 	suite_started=$SECONDS
 	case $suite in
-	sql | isolation | replication | stress | corpus | oracle | citus)
+	sql | isolation | replication | stress | differential | corpus | oracle | citus)
 		# Once, after cargo pgrx test, which installs a build of its own with the tests in it.
 		if [ -z "$installed" ]; then
 			if (build_extension && install_extension); then installed=yes; else installed=no; fi
 		fi
 		;;
 	esac
-	if [ "$installed" = no ] && [[ " sql isolation replication stress corpus oracle citus " == *" $suite "* ]]; then
+	if [ "$installed" = no ] && [[ " sql isolation replication stress differential corpus oracle citus " == *" $suite "* ]]; then
 		printf 'Not run: the extension could not be built and installed.\n' | tee "$log"
 		status=1
 	else

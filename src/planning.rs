@@ -214,15 +214,38 @@ fn migration_steps(
     >,
 > {
     let steps = with_plan(schemas, overrides, migration::steps)?;
-    Ok(TableIterator::new((1..).zip(steps).map(|(number, step)| {
+    Ok(TableIterator::new((1..).zip(steps).map(numbered)))
+}
+
+/// The way back from `migration_steps`, made before it.
+#[pg_extern(stable, parallel_restricted)]
+fn rollback_steps(
+    schemas: default!(Option<Names>, "NULL"),
+    overrides: default!(Option<Jsonb>, "'{}'"),
+) -> Result<
+    TableIterator<
+        'static,
         (
-            number,
-            Text(step.phase.as_str().to_owned()),
-            step.relation.map(|r| Text(r.to_string())),
-            Text(step.statement),
-            Text(step.because),
-        )
-    })))
+            name!(step, i32),
+            name!(phase, Text),
+            name!(relation, Option<Text>),
+            name!(statement, Text),
+            name!(because, Text),
+        ),
+    >,
+> {
+    let steps = with_plan(schemas, overrides, migration::rollback_steps)?;
+    Ok(TableIterator::new((1..).zip(steps).map(numbered)))
+}
+
+fn numbered((number, step): (i32, migration::Step)) -> (i32, Text, Option<Text>, Text, Text) {
+    (
+        number,
+        Text(step.phase.as_str().to_owned()),
+        step.relation.map(|r| Text(r.to_string())),
+        Text(step.statement),
+        Text(step.because),
+    )
 }
 
 /// Judges the statements of `pg_stat_statements` under the plan.
@@ -301,7 +324,7 @@ fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnO
         search_path: catalog::search_path()?,
         prices: Prices { foreign_key_worth: guc::foreign_key_worth(), nodes: guc::nodes().unwrap_or(ASSUMED_NODES) },
     };
-    let mut schema = catalog::read(None)?;
+    let mut schema = catalog::read_for_planning()?;
     read_workload(&mut schema)?;
     let graph = Graph::new(&schema);
     let plan = citus_planner::plan(&graph, &request, &mut || {

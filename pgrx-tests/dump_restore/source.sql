@@ -19,3 +19,12 @@ CREATE TABLE events_2021_1 PARTITION OF events_2021 FOR VALUES IN (1);
 INSERT INTO events SELECT i, 1, date '2020-01-01' + i, 'k' || i FROM generate_series(1, 500) AS i;
 SELECT advisor.add_global_unique('events', 'id');
 SELECT advisor.add_global_unique('events', ARRAY['k', 'tenant'], is_deferrable => true);
+
+CREATE TABLE "order lines"(n int, event bigint, "Master" bigint) PARTITION BY RANGE (n);
+CREATE TABLE "or lines 1" PARTITION OF "order lines" FOR VALUES FROM (0) TO (100);
+CREATE TABLE "or lines 2" PARTITION OF "order lines" DEFAULT;
+CREATE INDEX ON "order lines" (event);
+CREATE INDEX ON "order lines" ("Master");
+INSERT INTO "order lines" SELECT i, i, i FROM generate_series(1, 200) AS i;
+SELECT advisor.add_global_foreign_key('"order lines"', 'event', 'events', 'id', is_deferrable => true);
+SELECT advisor.add_global_foreign_key('"order lines"', 'Master', 'master', 'id', 'to master', match_type => 'full', on_delete => 'set null ("Master")', on_update => 'cascade');

@@ -5,8 +5,9 @@ use crate::layout::{GroupId, Layout, Placement};
 use crate::rules::{self, Effect, Finding, ObjectType};
 
 /// Rules that speak of the act of distributing, which is over.
-const OF_THE_ACT: [&str; 9] = [
+const OF_THE_ACT: [&str; 10] = [
     "already-distributed",
+    "cluster-on",
     "many-partitions-locks",
     "not-owner",
     "convert-drops-dependents",

@@ -8,7 +8,9 @@ use std::sync::OnceLock;
 use crate::backfill::{Backfill, Backfills};
 use crate::citus_version::CitusVersion;
 use crate::classes::ColumnClasses;
-use crate::schema::{Column, DataType, ForeignKey, RelationName, Schema, Sequence, Table, TableKind, TypeKind};
+use crate::schema::{
+    CitusTable, Column, DataType, ForeignKey, RelationName, Schema, Sequence, Table, TableKind, TypeKind,
+};
 
 /// Position of a table in [`Schema::tables`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,15 +41,16 @@ pub struct Graph<'a> {
     /// Sorted by (referencing table, constraint name).
     pub edges: Vec<Edge>,
     by_name: HashMap<&'a RelationName, TableId>,
+    citus_tables: HashMap<&'a RelationName, &'a CitusTable>,
     columns: Vec<HashMap<&'a str, ColumnId>>,
     outgoing: Vec<Vec<EdgeId>>,
     incoming: Vec<Vec<EdgeId>>,
     partitions: Vec<Vec<TableId>>,
     inheritance_children: Vec<Vec<TableId>>,
-    backfills: OnceLock<Backfills>,
     roots: Vec<TableId>,
     drawing: HashMap<&'a RelationName, Vec<(TableId, ColumnId)>>,
     sequences: HashMap<&'a RelationName, &'a Sequence>,
+    backfills: OnceLock<Backfills>,
 }
 
 impl<'a> Graph<'a> {
@@ -102,20 +105,22 @@ impl<'a> Graph<'a> {
             }
         }
         let citus = CitusVersion::of(schema.citus_target.as_deref(), schema.citus_version.as_deref());
+        let citus_tables = schema.citus_tables.iter().map(|t| (&t.name, t)).collect();
         Graph {
             schema,
             citus,
             edges,
             by_name,
+            citus_tables,
             columns,
             outgoing,
             incoming,
             partitions,
             inheritance_children,
-            backfills: OnceLock::new(),
             roots,
             drawing,
             sequences: schema.sequences.iter().map(|s| (&s.name, s)).collect(),
+            backfills: OnceLock::new(),
         }
     }
 
@@ -134,6 +139,11 @@ impl<'a> Graph<'a> {
 
     pub fn find(&self, name: &RelationName) -> Option<TableId> {
         self.by_name.get(name).copied()
+    }
+
+    /// What Citus has of the table by now, if anything.
+    pub fn citus_table(&self, table: TableId) -> Option<&'a CitusTable> {
+        self.citus_tables.get(&self.table(table).name).copied()
     }
 
     /// A column of the table, or one that it could be given: those stand behind its own.

@@ -24,6 +24,7 @@ pub mod schema;
 pub mod search;
 pub mod shards;
 pub mod statistics;
+pub mod tenant_schemas;
 pub mod workload;
 
 use assignment::Assignment;

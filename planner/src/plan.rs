@@ -10,6 +10,7 @@ use crate::layout::{Layout, Placement};
 use crate::rules::{self, Effect, Finding, ForeignKeyCase, KeyCase, ObjectType, Rule};
 use crate::schema::{ConstraintKind, Index, ReferentialAction, RelationName};
 use crate::search::cost::{Cost, Price};
+use crate::tenant_schemas::TenantSchemas;
 
 /// A plan for a whole database.
 pub struct Plan<'a> {
@@ -28,6 +29,8 @@ pub struct Plan<'a> {
     pub lost_objects: Vec<LostObject>,
     /// Every issue of the plan.
     pub findings: Vec<Finding>,
+    /// The database has one schema a tenant: schemas are distributed rather than tables.
+    pub tenant_schemas: Option<TenantSchemas>,
     /// How the layout was found; absent for a layout that was given.
     pub search: Option<SearchOutcome>,
 }
@@ -176,6 +179,10 @@ impl<'a> Plan<'a> {
         }
         findings.retain(|f| graph.find(&f.relation).is_none_or(planned));
         drop_echoes(&mut findings);
+        let spoken_of: Vec<TableId> = tables.iter().map(|t| t.table).collect();
+        let overridden: Vec<TableId> = tables.iter().filter(|t| t.overridden).map(|t| t.table).collect();
+        let tenant_schemas = TenantSchemas::find(graph, &spoken_of, &overridden);
+        findings.extend(tenant_schemas.iter().flat_map(|t| t.refusals.iter().cloned()));
         rules::sort(&mut findings);
         let mut keys = Vec::new();
         for table in graph.tables().filter(|&t| planned(t)) {
@@ -204,7 +211,7 @@ impl<'a> Plan<'a> {
             })
             .collect();
         backfills.sort_by_key(|b| (graph.backfill(b.table, b.column).map(|b| b.distance), b.table));
-        Plan { layout, request, tables, foreign_keys, keys, backfills, lost_objects, findings, search }
+        Plan { layout, request, tables, foreign_keys, keys, backfills, lost_objects, findings, tenant_schemas, search }
     }
 
     /// Bytes written to fill columns that tables get, as far as sizes are known.

@@ -63,9 +63,19 @@ pub struct Schema {
     /// Why there is no workload, where somebody has looked for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_workload: Option<String>,
+    /// A migration that was cut off, as it has written itself down; what it has put aside is in the tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Unfinished>,
     /// What the reader could not see, each a sentence.
     #[serde(default)]
     pub unseen: Vec<String>,
+}
+
+/// A migration that was cut off.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// Tables that it moves, and whose copies on the coordinator it has not yet removed; sorted.
+    pub moved: Vec<RelationName>,
 }
 
 /// A table of an extension.
@@ -418,6 +428,13 @@ pub struct ForeignKey {
     pub definition: String,
     #[serde(default)]
     pub comment: Option<String>,
+    /// Dropped by a migration that was cut off, which wrote down how it was.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub put_aside: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -432,6 +449,11 @@ pub struct Check {
     /// Came down from a parent and is not also declared here.
     #[serde(default)]
     pub inherited: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// As of a foreign key.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub put_aside: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -65,11 +65,45 @@ pub fn assemble(rows: Rows) -> Reading {
         ignored_findings: sorted(rows.ignored_findings.into_iter().map(|i| i.fingerprint).collect()),
         workload: None,
         no_workload: None,
+        unfinished: None,
         unseen: Vec::new(),
     };
+    if let Some(notes) = rows.unfinished {
+        take_unfinished(&mut schema, notes);
+    }
     schema.extension_tables.sort_by(|a, b| a.name.cmp(&b.name));
     schema.views.sort_by(|a, b| a.name.cmp(&b.name));
     Reading { schema, unreadable_sequences }
+}
+
+/// What a migration that was cut off has put aside is as good as there.
+fn take_unfinished(schema: &mut Schema, notes: Vec<rows::Unfinished>) {
+    let mut unfinished = Unfinished::default();
+    for note in notes {
+        let Some(table) = schema.tables.iter_mut().find(|t| t.name.to_string() == note.relation) else { continue };
+        let model = note.model.as_deref().unwrap_or_default();
+        match note.kind.as_str() {
+            "moved" => unfinished.moved.push(table.name.clone()),
+            "foreign key" => {
+                if let Ok(key) = serde_json::from_str::<ForeignKey>(model)
+                    && table.foreign_keys.iter().all(|k| k.name != key.name)
+                {
+                    table.foreign_keys.push(ForeignKey { put_aside: true, ..key });
+                    table.foreign_keys.sort_by(|a, b| a.name.cmp(&b.name));
+                }
+            }
+            _ => {
+                if let Ok(check) = serde_json::from_str::<Check>(model)
+                    && table.checks.iter().all(|c| c.name != check.name)
+                {
+                    table.checks.push(Check { put_aside: true, ..check });
+                    table.checks.sort_by(|a, b| a.name.cmp(&b.name));
+                }
+            }
+        }
+    }
+    unfinished.moved.sort();
+    schema.unfinished = Some(unfinished);
 }
 
 impl Reading {
@@ -313,6 +347,7 @@ impl Tables {
                 referenced_index: row.referenced_index,
                 definition: row.definition.unwrap_or_default(),
                 comment: row.comment,
+                put_aside: false,
             });
         }
     }
@@ -333,6 +368,8 @@ impl Tables {
                 validated: row.validated,
                 no_inherit: row.no_inherit,
                 inherited: row.inherited,
+                comment: row.comment,
+                put_aside: false,
             });
         }
         for row in triggers {

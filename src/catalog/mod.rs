@@ -61,30 +61,51 @@ pub fn read_cluster() -> Result<Schema> {
     }
     let mut schema = read(None)?;
     settings::pinned(|| {
-        let group = query("SELECT pg_catalog.convert_to(groupid::text, 'UTF8') FROM pg_catalog.pg_dist_local_group")?;
-        if !matches!(group.as_slice(), b"" | b"0") {
+        if !is_coordinator()? {
             return Err(not_in_state(
                 "this server is a Citus worker",
                 "Connect to the coordinator: SELECT nodename, nodeport FROM pg_dist_node WHERE groupid = 0;",
             ));
         }
-        let sizes = include_str!("shard_sizes.sql");
-        let json = query(&format!(
-            "SELECT convert_to(coalesce(json_agg(size), '[]')::text, 'UTF8') FROM (\n{sizes}) AS size"
-        ))?;
-        let sizes: Vec<rows::ShardSizes> = serde_json::from_slice(&json).map_err(internal)?;
-        for shards in sizes {
-            let name = RelationName::new(shards.schema, shards.name);
-            if let Some(table) = schema.tables.iter_mut().find(|t| t.name == name) {
-                table.bytes = Some(shards.bytes.iter().sum());
-            }
-            if let Some(citus) = schema.citus_tables.iter_mut().find(|c| c.name == name) {
-                citus.shard_bytes = shards.bytes;
-            }
-        }
-        Ok(())
+        weigh_shards(&mut schema)
     })?;
     Ok(schema)
+}
+
+/// The model to plan on: like [`read`], but where a coordinator has distributed tables they are as large as their shards.
+/// Only then is anybody else asked.
+pub fn read_for_planning() -> Result<Schema> {
+    let mut schema = read(None)?;
+    if schema.citus_tables.iter().any(|t| t.kind != "local") {
+        settings::pinned(|| if is_coordinator()? { weigh_shards(&mut schema) } else { Ok(()) })?;
+    }
+    Ok(schema)
+}
+
+/// Whether this node of a cluster is the coordinator.
+fn is_coordinator() -> Result<bool> {
+    let group = query("SELECT pg_catalog.convert_to(groupid::text, 'UTF8') FROM pg_catalog.pg_dist_local_group")?;
+    Ok(matches!(group.as_slice(), b"" | b"0"))
+}
+
+/// Asks every node what its shards weigh.
+fn weigh_shards(schema: &mut Schema) -> Result<()> {
+    let sizes = include_str!("shard_sizes.sql");
+    let json =
+        query(&format!("SELECT convert_to(coalesce(json_agg(size), '[]')::text, 'UTF8') FROM (\n{sizes}) AS size"))?;
+    let sizes: Vec<rows::ShardSizes> = serde_json::from_slice(&json).map_err(internal)?;
+    for shards in sizes {
+        let name = RelationName::new(shards.schema, shards.name);
+        if let Some(table) = schema.tables.iter_mut().find(|t| t.name == name) {
+            table.bytes = Some(shards.bytes.iter().sum());
+            // What ANALYZE has found in the empty shell.
+            table.rows = table.rows.filter(|&rows| rows > 0);
+        }
+        if let Some(citus) = schema.citus_tables.iter_mut().find(|c| c.name == name) {
+            citus.shard_bytes = shards.bytes;
+        }
+    }
+    Ok(())
 }
 
 /// `citus_advisor.citus_version`, where it is set.

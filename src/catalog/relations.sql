@@ -10,4 +10,6 @@ LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
 WHERE c.relkind IN ('r', 'p', 'f')
   AND c.relpersistence <> 't'
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  -- The notebook of a migration that was cut off.
+  AND n.nspname <> 'planned_migration'
   AND NOT (/*is_shard*/)

@@ -28,6 +28,8 @@ pub struct Rows {
     pub ignored_findings: Vec<IgnoredFinding>,
     #[serde(default)]
     pub citus_tables: Vec<CitusTable>,
+    /// Absent where no migration was cut off.
+    pub unfinished: Option<Vec<Unfinished>>,
 }
 
 #[derive(Deserialize)]
@@ -200,6 +202,7 @@ pub struct Check {
     pub validated: bool,
     pub no_inherit: bool,
     pub inherited: bool,
+    pub comment: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -314,6 +317,13 @@ pub struct Publication {
 #[derive(Deserialize)]
 pub struct IgnoredFinding {
     pub fingerprint: String,
+}
+
+#[derive(Deserialize)]
+pub struct Unfinished {
+    pub kind: String,
+    pub relation: String,
+    pub model: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 -- A schema of an extension counts only where someone put a table of their own into it.
 SELECT n.nspname AS name
 FROM pg_catalog.pg_namespace n
-WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'planned_migration')
   AND (
     NOT EXISTS (
       SELECT FROM pg_catalog.pg_depend d

@@ -50,6 +50,11 @@ pub fn compose() -> String {
     if citus {
         queries.push(("citus_tables", include_str!("citus_tables.sql")));
     }
+    if relation::may_be_read(c"planned_migration", c"put_aside")
+        && relation::may_be_read(c"planned_migration", c"tables")
+    {
+        queries.push(("unfinished", include_str!("unfinished.sql")));
+    }
     let parts: Vec<String> = queries
         .iter()
         .map(|(key, query)| format!("'{key}', (SELECT coalesce(json_agg(row), '[]') FROM (\n{query}) AS row)"))

@@ -1,5 +1,7 @@
 //! PostgreSQL's lock manager: locks on relations, and advisory locks under tags that no SQL function can name.
 
+use std::cell::Cell;
+
 use pgrx::pg_sys::{self, Oid};
 
 /// `USER_LOCKMETHOD` of `lock.h`.
@@ -109,10 +111,24 @@ fn grant(result: pg_sys::LockAcquireResult::Type) -> Grant {
     }
 }
 
+thread_local! {
+    static WAITS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How often this backend has waited for a lock on a relation: what it knew before may be out of date since.
+pub fn waits() -> u64 {
+    WAITS.get()
+}
+
 /// Locks a relation by OID and processes pending invalidations. The relation need not exist any more.
 pub fn lock_relation(relation: Oid, mode: Mode) {
     // SAFETY: any OID may be locked.
-    unsafe { pg_sys::LockRelationOid(relation, mode as i32) };
+    unsafe {
+        if !pg_sys::ConditionalLockRelationOid(relation, mode as i32) {
+            WAITS.set(WAITS.get() + 1);
+            pg_sys::LockRelationOid(relation, mode as i32);
+        }
+    }
 }
 
 /// Gives one lock on a relation back.

@@ -188,6 +188,7 @@ impl Stage {
 pub enum Documented {
     Serializable,
     Moved,
+    MoveIntoInsert,
     FollowsMove,
     ChangedAndMoved,
     UniqueLater,
@@ -206,6 +207,9 @@ impl Documented {
             Documented::Moved => {
                 "40001 of PostgreSQL itself, for a statement that meets a row moved to another partition"
             }
+            Documented::MoveIntoInsert => {
+                "40P01: a row moves to a partition where another session inserts its key, and waits for the row: two unique indexes"
+            }
             Documented::FollowsMove => {
                 "a referenced row deleted and inserted again meanwhile is found; natively only the deletion is seen"
             }
@@ -219,7 +223,7 @@ impl Documented {
             Documented::TruncateCascade => "TRUNCATE ... CASCADE does not reach referencing tables: refused",
             Documented::TruncateEmpty => "TRUNCATE of referenced tables passes where the referencing ones are empty",
             Documented::PendingEvents => {
-                "55006: an UPDATE that leaves a deferred key as it was has an event, too, and TRUNCATE does not go past it"
+                "55006: TRUNCATE does not go past pending events: ours has one where a deferred key stays as it was, none where it is NULL"
             }
         }
     }
@@ -238,9 +242,10 @@ pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
     for (mine, theirs) in ours.events.iter().zip(&twin.events) {
         let op = &schedule.steps[mine.step].1;
         let same_answer = canonical(&mine.answer, op) == canonical(&theirs.answer, op);
-        if same_answer
-            && (mine.step, mine.blocked, mine.ended_after) == (theirs.step, theirs.blocked, theirs.ended_after)
-        {
+        // Who ended a deadlock did wait, whether or not it was seen to.
+        let deadlock = matches!(&mine.answer, Answer::Refused(refusal) if refusal.state == "40P01");
+        let same_time = mine.blocked == theirs.blocked && mine.ended_after == theirs.ended_after || deadlock;
+        if same_answer && same_time && mine.step == theirs.step {
             continue;
         }
         return match documented(op, mine, theirs) {
@@ -267,6 +272,7 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
         Answer::Done { .. } => ("done".to_string(), String::new()),
     };
     let ((mine_state, mine_says), (their_state, they_say)) = (refusal(mine), refusal(theirs));
+    let caught = matches!(op, Op::Caught(_));
     let op = if let Op::Caught(op) = op { op } else { op };
     Some(match (mine_state.as_str(), their_state.as_str()) {
         _ if [&mine_says, &they_say].iter().any(|text| text.contains("read/write dependencies")) => {
@@ -276,7 +282,11 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
             Documented::Moved
         }
         ("0A000", _) if mine_says.contains("key") && mine_says.contains("mov") => Documented::ChangedAndMoved,
-        ("done", "23503") if op.references() && mine.blocked && theirs.blocked => Documented::FollowsMove,
+        ("done", "23503") if (op.references() || op.has_several_rows()) && mine.blocked && theirs.blocked => {
+            Documented::FollowsMove
+        }
+        ("23505", "23505") if mine.blocked != theirs.blocked => Documented::UniqueLater,
+        ("done", "done") if caught && mine.blocked != theirs.blocked => Documented::UniqueLater,
         ("23503" | "40001", "23505") => Documented::UniqueLater,
         // A table that references itself: natively it waits for the other one's key first.
         ("23503", _) if op.references() && theirs.blocked && !mine.blocked => Documented::UniqueLater,
@@ -286,7 +296,8 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
         _ if matches!(op, Op::InsertReferenced { keys, .. } if keys.len() > 1) => Documented::Order,
         _ if *op == Op::Truncate(Truncated::ReferencedCascade) => Documented::TruncateCascade,
         ("done", "0A000") if *op == Op::Truncate(Truncated::Referenced) => Documented::TruncateEmpty,
-        ("55006", _) if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
+        ("40P01", "done") if matches!(op, Op::MoveReferenced { .. }) => Documented::MoveIntoInsert,
+        ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
         _ => return None,
     })
 }

@@ -5,11 +5,13 @@
 //! fresh-keys    keys that nobody has had before, each tried by several clients at once, while the tree changes
 //! classic       the case to the letter: `master` by year, count(*)+1 from many connections
 //! partitions    40 writers with open transactions on 1,000 partitions, at default settings
+//! foreign-keys  clients on both sides of global foreign keys with all actions: no orphan, and no consequence without a cause
 //! large         200,000 rows in one INSERT, one COPY, and 200,000 inserts in one transaction, at default settings
 //!
 //! `trigger=classic` runs the same with the trigger that everybody copies, which has to fail.
 
 mod classic;
+mod foreign_keys;
 mod fresh_keys;
 mod large;
 mod missed_tuple;
@@ -27,7 +29,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     (
         "mode",
         "mixed",
-        "mixed, missed-tuple, fresh-keys, classic, partitions, large; several with commas; mixed:60 for its own seconds",
+        "mixed, missed-tuple, fresh-keys, foreign-keys, classic, partitions, large; several with commas; mixed:60 for its own seconds",
     ),
     ("seconds", "20", "how long (mixed, missed-tuple, classic: each of its four pgbench runs)"),
     ("clients", "10", "connections; two of those of missed-tuple update, the others insert"),
@@ -35,7 +37,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("check_every", "200", "milliseconds between two questions for duplicates in mixed"),
     ("seed", "1", "of all chance"),
     ("trigger", "ours", "ours, classic, or none"),
-    ("trees", "", "of mixed: only those whose name contains this"),
+    ("trees", "", "of mixed and foreign-keys: only those whose name contains this"),
     ("settings", "", "more lines of postgresql.conf, separated by ;"),
     ("expect", "unique", "unique, or duplicates: the run passes if it found some (a build without what is tested)"),
 ];
@@ -64,7 +66,7 @@ fn main() {
             let settings = format!(
                 "max_prepared_transactions = 30\nmax_wal_size = '2GB'\n{}\n{}",
                 match mode {
-                    "mixed" | "fresh-keys" => "deadlock_timeout = '20ms'\nshared_buffers = '256MB'",
+                    "mixed" | "fresh-keys" | "foreign-keys" => "deadlock_timeout = '20ms'\nshared_buffers = '256MB'",
                     _ => "",
                 },
                 options.text("settings").replace(';', "\n")
@@ -76,6 +78,7 @@ fn main() {
                 "mixed" => mixed::run(&mut torture)?,
                 "missed-tuple" => missed_tuple::run(&mut torture)?,
                 "fresh-keys" => fresh_keys::run(&mut torture)?,
+                "foreign-keys" => foreign_keys::run(&mut torture)?,
                 "classic" => classic::run(&mut torture)?,
                 "partitions" => partitions::run(&mut torture)?,
                 "large" => large::run(&mut torture)?,
@@ -121,7 +124,10 @@ impl Torture {
             "classic" => CLASSIC.to_string(),
             "none" => "CREATE SCHEMA advisor; CREATE FUNCTION advisor.add_global_unique(relation regclass, columns name[], \
                        constraint_name name DEFAULT NULL, is_deferrable boolean DEFAULT false, initially_deferred boolean DEFAULT false) \
-                       RETURNS name LANGUAGE sql AS 'SELECT NULL::name'"
+                       RETURNS name LANGUAGE sql AS 'SELECT NULL::name'; \
+                       CREATE FUNCTION advisor.add_global_foreign_key(relation regclass, columns name[], referenced regclass, \
+                       referenced_columns name[], constraint_name name, match_type text, on_delete text, on_update text, \
+                       is_deferrable boolean, initially_deferred boolean) RETURNS name LANGUAGE sql AS 'SELECT NULL::name'"
                 .to_string(),
             other => return Err(format!("trigger={other}: there are ours, classic, none").into()),
         };
@@ -134,10 +140,14 @@ impl Torture {
 
     /// The number found as a check: none, or some where some are expected.
     pub fn check_duplicates(&mut self, name: impl Into<String>, found: u64) {
+        self.check_number(name, found, "duplicates");
+    }
+
+    pub fn check_number(&mut self, name: impl Into<String>, found: u64, what: &str) {
         let failure = match (found, self.expects_duplicates()) {
             (0, true) => Some("none was found, and this build should let some in".to_string()),
             (0, false) | (_, true) => None,
-            (n, false) => Some(format!("{n} duplicates")),
+            (n, false) => Some(format!("{n} {what}")),
         };
         self.check(name, failure);
     }

@@ -8,14 +8,44 @@ use crate::schema::Check;
 
 use super::context::{Migration, regclass};
 use super::sql::{Block, Failure};
-use super::{Phase, Step};
+use super::{Phase, Step, local_tables, notebook};
 
-/// Those of tables that become reference or distributed tables; partitions inherit theirs.
-fn not_valid<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = (TableId, &'m Check)> {
-    migration.pending_tables().filter(|&t| migration.placement(t) != Placement::Local).flat_map(|table| {
+/// What the notebook calls them.
+const KIND: &str = "check";
+
+/// Those of tables that become reference or distributed tables; of local tables that Citus takes into its metadata also
+/// those that are not inherited, since it would validate the former and let children inherit the latter. Partitions
+/// inherit theirs.
+pub(super) fn put_aside<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = (TableId, &'m Check)> {
+    let moving = migration.pending_tables().filter(|&t| migration.placement(t) != Placement::Local);
+    let not_valid = |check: &Check| !check.validated;
+    let forgotten = |check: &Check| !check.validated || check.no_inherit;
+    let declared = move |table: TableId, wanted: fn(&Check) -> bool| {
         let checks = migration.graph.table(table).checks.iter();
-        checks.filter(|check| !check.validated && !check.inherited).map(move |check| (table, check))
-    })
+        checks.filter(move |c| !c.inherited && (c.put_aside || wanted(c))).map(move |check| (table, check))
+    };
+    let settled = migration.plan.tables.iter().map(|t| t.table).filter(|&t| !migration.is_pending(t));
+    let left: Vec<_> = settled.flat_map(move |t| declared(t, |_| false)).collect();
+    let mut found: Vec<_> = moving.flat_map(move |t| declared(t, not_valid)).collect();
+    for table in local_tables::converted(migration) {
+        found.extend(declared(table, forgotten));
+    }
+    for one in left {
+        if !found.iter().any(|f| f.0 == one.0 && f.1.name == one.1.name) {
+            found.push(one);
+        }
+    }
+    found.into_iter()
+}
+
+/// A condition in SQL: the table is where it will be, and a check of this name is the one that came back.
+fn is_settled(migration: &Migration<'_, '_>, table: TableId) -> String {
+    match migration.placement(table) {
+        Placement::Local => {
+            format!("EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {})", regclass(migration.name(table)))
+        }
+        _ => migration.is_placed(table),
+    }
 }
 
 fn what(migration: &Migration<'_, '_>, table: TableId, check: &Check) -> String {
@@ -33,20 +63,31 @@ fn read_present(block: Block, migration: &Migration<'_, '_>, table: TableId, che
 }
 
 pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
-    let checks = not_valid(migration).map(|(table, check)| {
+    let checks = put_aside(migration).map(|(table, check)| {
         let name = migration.name(table);
         let failure = Failure::new(
             format!("{} is not the one that was planned", what(migration, table, check)),
             "Make a new plan.",
         );
         let statement = read_present(migration.checked_block(), migration, table, check)
-            .return_if(&format!("present IS NULL OR {}", migration.is_placed(table)))
+            .return_if(&format!("present IS NULL OR {}", is_settled(migration, table)))
             .fail_if(&format!("present <> {}", quote_literal(&check.definition)), &failure.detail("present"))
+            .run(notebook::put_aside(
+                KIND,
+                name,
+                &check.name,
+                &check.definition,
+                &serde_json::to_string(check).expect("a check is text and flags"),
+            ))
             .run(format!("ALTER TABLE {name} DROP CONSTRAINT {}", quote_identifier(&check.name)))
             .finish();
         let because = format!(
-            "Comes back in phase constraints: {name} is not sure to satisfy it, and Citus would enforce it while it \
-             copies the rows."
+            "Comes back in phase constraints: Citus would {} while it moves {name}.",
+            if check.validated {
+                "let children inherit it"
+            } else {
+                "enforce it on rows that PostgreSQL has tolerated"
+            }
         );
         Step { phase: Phase::Drop, relation: Some(name.clone()), statement, because }
     });
@@ -54,12 +95,16 @@ pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
 }
 
 pub(super) fn create(migration: &Migration<'_, '_>) -> Vec<Step> {
-    let checks = not_valid(migration).map(|(table, check)| {
+    let checks = put_aside(migration).map(|(table, check)| {
         let name = migration.name(table);
         let add = format!("ALTER TABLE {name} ADD CONSTRAINT {} {}", quote_identifier(&check.name), check.definition);
+        let comment = check.comment.as_ref().map(|text| {
+            let check = quote_identifier(&check.name);
+            format!("COMMENT ON CONSTRAINT {check} ON {name} IS {}", quote_literal(text))
+        });
         let failure = Failure::new(
             format!("{} cannot come back: {name} is not in its place", what(migration, table, check)),
-            "Mend what an earlier step has reported, then run all these steps again; a new plan would not know of it.",
+            "Mend what an earlier step has reported, then run all these steps again.",
         );
         let statement = read_present(migration.checked_block(), migration, table, check)
             .return_if("present IS NOT NULL")
@@ -68,8 +113,40 @@ pub(super) fn create(migration: &Migration<'_, '_>) -> Vec<Step> {
                 &failure.detail(&quote_literal(&format!("{add};"))),
             )
             .run(add)
+            .run_all(comment)
+            .run(notebook::back(KIND, name, &check.name))
             .finish();
         Step { phase: Phase::Constraints, relation: Some(name.clone()), statement, because: "As it was.".to_owned() }
     });
     checks.collect()
+}
+
+/// For the way back.
+pub(super) fn drop_back(migration: &Migration<'_, '_>, table: TableId, check: &Check) -> Step {
+    let name = migration.name(table);
+    let is_citus = format!("EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {})", regclass(name));
+    let model = serde_json::to_string(check).expect("a check is text and flags");
+    let statement = read_present(migration.checked_block(), migration, table, check)
+        .return_if(&format!("present IS NULL OR NOT {is_citus}"))
+        .run(notebook::put_aside(KIND, name, &check.name, &check.definition, &model))
+        .run(format!("ALTER TABLE {name} DROP CONSTRAINT {}", quote_identifier(&check.name)))
+        .finish();
+    let because = "Comes back in phase constraints.".to_owned();
+    Step { phase: Phase::Drop, relation: Some(name.clone()), statement, because }
+}
+
+pub(super) fn create_back(migration: &Migration<'_, '_>, table: TableId, check: &Check) -> Step {
+    let name = migration.name(table);
+    let quoted = quote_identifier(&check.name);
+    let comment = check
+        .comment
+        .as_ref()
+        .map(|text| format!("COMMENT ON CONSTRAINT {quoted} ON {name} IS {}", quote_literal(text)));
+    let statement = read_present(migration.checked_block(), migration, table, check)
+        .return_if("present IS NOT NULL")
+        .run(format!("ALTER TABLE {name} ADD CONSTRAINT {quoted} {}", check.definition))
+        .run_all(comment)
+        .run(notebook::back(KIND, name, &check.name))
+        .finish();
+    Step { phase: Phase::Constraints, relation: Some(name.clone()), statement, because: "As it was.".to_owned() }
 }

@@ -1,6 +1,8 @@
 //! What every part of a migration asks: which tables have still to move, who anchors a group, how SQL sees a table in
 //! its place.
 
+use std::collections::BTreeSet;
+
 use crate::graph::{Edge, Graph, TableId};
 use crate::identifier::{RelationName, quote_literal};
 use crate::layout::{GroupId, Placement};
@@ -49,12 +51,20 @@ impl<'p, 'a> Migration<'p, 'a> {
         Migration { plan, graph, pending, order, anchors, fingerprint }
     }
 
+    /// The same for the way back, which is not to be mistaken for the way there.
+    pub(super) fn back(plan: &'p Plan<'a>) -> Self {
+        let mut migration = Migration::new(plan);
+        migration.fingerprint.insert_str(0, "back ");
+        migration
+    }
+
     /// Whether there is nothing to do: every table in its place, every key as it will be.
     pub(super) fn is_done(&self) -> bool {
         !self.pending.contains(&true)
             && self.changed_foreign_keys().next().is_none()
             && self.plan.keys.iter().all(|k| k.fate == KeyFate::Kept)
             && self.plan.lost_objects.is_empty()
+            && !self.is_unfinished()
     }
 
     /// Planned tables that have to move, partitions left out: they follow.
@@ -65,6 +75,27 @@ impl<'p, 'a> Migration<'p, 'a> {
     /// Those of them that become reference or distributed tables, in the order in which Citus must be asked.
     pub(super) fn conversions(&self) -> impl Iterator<Item = TableId> + '_ {
         self.order.iter().copied().filter(|&t| self.is_pending(t))
+    }
+
+    /// Whether an earlier run was cut off, which left its notebook.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.graph.schema.unfinished.is_some()
+    }
+
+    /// Tables whose copies on the coordinator are in the way when all is done: those of this run, and of one before.
+    pub(super) fn copies(&self) -> impl Iterator<Item = TableId> + '_ {
+        let earlier = self.graph.schema.unfinished.as_ref();
+        let moved = move |t: &TableId| earlier.is_some_and(|u| u.moved.contains(self.name(*t)));
+        self.order.iter().copied().filter(move |t| self.is_pending(*t) || moved(t))
+    }
+
+    /// Tables that a step changes: those that move, and the other ends of foreign keys that are dropped.
+    pub(super) fn touched(&self) -> BTreeSet<TableId> {
+        let ends = self.changed_foreign_keys().flat_map(|k| [k.edge.referencing, k.edge.referenced]);
+        ends.map(|t| self.graph.root(t))
+            .chain(self.pending_tables())
+            .chain(self.plan.keys.iter().filter(|k| k.fate != KeyFate::Kept).map(|k| self.graph.root(k.table)))
+            .collect()
     }
 
     pub(super) fn is_pending(&self, table: TableId) -> bool {
@@ -81,7 +112,7 @@ impl<'p, 'a> Migration<'p, 'a> {
 
     /// What Citus has of the table when the plan was made.
     pub(super) fn current(&self, table: TableId) -> Option<&'a CitusTable> {
-        current(self.graph, table)
+        self.graph.citus_table(table)
     }
 
     pub(super) fn anchor(&self, group: GroupId) -> Option<TableId> {
@@ -93,7 +124,8 @@ impl<'p, 'a> Migration<'p, 'a> {
         self.plan.foreign_keys.iter().filter_map(|planned| {
             let edge = &self.graph.edges[planned.edge];
             let moves = self.is_pending(edge.referencing) || self.is_pending(edge.referenced);
-            (moves || planned.fate != ForeignKeyFate::Kept).then(|| ChangedForeignKey {
+            let changes = planned.fate != ForeignKeyFate::Kept || self.graph.foreign_key(edge).put_aside;
+            (moves || changes).then(|| ChangedForeignKey {
                 planned,
                 edge,
                 foreign_key: self.graph.foreign_key(edge),
@@ -214,13 +246,8 @@ pub(super) fn described(kind: ObjectType, name: &str, table: &RelationName) -> S
     format!("{} \"{name}\" of {table}", kind.as_str())
 }
 
-fn current<'a>(graph: &Graph<'a>, table: TableId) -> Option<&'a CitusTable> {
-    let name = &graph.table(table).name;
-    graph.schema.citus_tables.iter().find(|t| t.name == *name)
-}
-
 fn is_distributed_by(plan: &Plan<'_>, table: TableId) -> Option<i64> {
-    let citus = current(plan.graph(), table).filter(|t| t.kind == "distributed")?;
+    let citus = plan.graph().citus_table(table).filter(|t| t.kind == "distributed")?;
     let column = plan.layout.distribution_column_name(table)?;
     (citus.distribution_column.as_deref() == Some(column)).then_some(citus.colocation_id)
 }
@@ -242,7 +269,7 @@ fn colocation_by_group(plan: &Plan<'_>) -> Vec<Option<i64>> {
 }
 
 fn is_in_place(plan: &Plan<'_>, table: TableId, colocation: &[Option<i64>]) -> bool {
-    let kind = current(plan.graph(), table).map(|t| t.kind.as_str());
+    let kind = plan.graph().citus_table(table).map(|t| t.kind.as_str());
     match plan.layout.placement(table) {
         Placement::Local => matches!(kind, None | Some("local")),
         Placement::Reference => kind == Some("reference"),

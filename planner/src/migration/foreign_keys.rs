@@ -11,7 +11,14 @@ use crate::schema::{ForeignKey, MatchType, ReferentialAction};
 
 use super::context::{ChangedForeignKey, Migration, described, regclass};
 use super::sql::{Failure, comment};
-use super::{Phase, Step, local_tables};
+use super::{Phase, Step, local_tables, notebook};
+
+/// What the notebook calls them.
+pub(super) const KIND: &str = "foreign key";
+
+/// Without a foreign key to a reference table Citus would take a local table out of its metadata, and forget what it forgets.
+pub(super) const LEAVE_LOCAL_TABLES: &str =
+    "PERFORM set_config('citus.enable_local_reference_table_foreign_keys', 'off', true)";
 
 pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration.changed_foreign_keys().map(|key| drop_one(migration, &key)).collect()
@@ -59,13 +66,25 @@ fn drop_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> S
             format!("Comes back in phase constraints: {} cannot move under it.", moving(migration, key)),
         ),
     };
+    let mut destroy = Vec::new();
+    match key.planned.fate {
+        ForeignKeyFate::Lost { .. } => {
+            block = block.run(notebook::lost(key.table, name)).run(notebook::back(KIND, key.table, name));
+        }
+        _ => {
+            let model = serde_json::to_string(key.foreign_key).expect("a foreign key is text and flags");
+            destroy.push(notebook::put_aside(KIND, key.table, name, &key.foreign_key.definition, &model));
+        }
+    }
+    destroy.push(LEAVE_LOCAL_TABLES.to_owned());
+    destroy.push(format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table, quote_identifier(name)));
     let statement = block
         .return_if(&done)
         .fail_if(
             &format!("present <> {definition}"),
             &Failure::new(format!("{what} is not the one that was planned"), "Make a new plan.").detail("present"),
         )
-        .run(format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table, quote_identifier(name)))
+        .run_all(destroy)
         .finish();
     Step { phase: Phase::Drop, relation: Some(key.table.clone()), statement, because }
 }
@@ -107,12 +126,12 @@ fn create_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) ->
             &format!("NOT ({})", migration.is_placed(side)),
             &Failure::new(
                 format!("{what} cannot come back: {} is not in its place", migration.name(side)),
-                "Mend what an earlier step has reported, then run all these steps again; a new plan would not know of it.",
+                "Mend what an earlier step has reported, then run all these steps again.",
             )
             .detail(&quote_literal(&format!("{add};"))),
         );
     }
-    let mut statements = vec![add];
+    let mut statements = vec![add, notebook::back(KIND, key.table, name)];
     if let Some(text) = &key.foreign_key.comment {
         statements.push(format!("COMMENT ON CONSTRAINT {quoted} ON {} IS {}", key.table, quote_literal(text)));
     }

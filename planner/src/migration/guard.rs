@@ -12,10 +12,23 @@ use crate::rules::ObjectType;
 use super::context::{Migration, described, regclass};
 use super::sql::{Block, Failure};
 use super::{Phase, Step};
-use super::{backfill, losses};
+use super::{backfill, losses, notebook};
 
 /// Settings and checks.
 pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let mut steps = settings(migration);
+    steps.push(Step {
+        phase: Phase::Prepare,
+        relation: None,
+        statement: checks(migration),
+        because: "Refuses to begin on a database that is not the planned one, or a cluster that is not ready. Without \
+                  it no later step does anything."
+            .to_owned(),
+    });
+    steps
+}
+
+fn settings(migration: &Migration<'_, '_>) -> Vec<Step> {
     let setting = |statement: String, because: &str| Step {
         phase: Phase::Prepare,
         relation: None,
@@ -37,15 +50,43 @@ pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
     for statement in migration.forget() {
         steps.push(setting(statement, "What an earlier run found in this session does not count."));
     }
+    steps
+}
+
+/// The same for the way back: the tables may be in any state between here and there, but they must be these.
+pub(super) fn prepare_back(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let mut steps = settings(migration);
+    let tables = values(
+        migration.touched().iter().map(|&t| {
+            let table = migration.graph.table(t);
+            let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
+            vec![literal(&table.name), quote_literal(&columns.join(", "))]
+        }),
+        2,
+    );
+    let block = ready(Block::new().declare("problems text"))
+        .run(format!(
+            "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {tables}\n      \
+             AS p (relation, columns))\n  \
+             SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {COLUMNS_AND_OWNERS}) AS found (problem)"
+        ))
+        .fail_if("problems IS NOT NULL", &not_the_planned_one())
+        .run(migration.mark_checked());
     steps.push(Step {
         phase: Phase::Prepare,
         relation: None,
-        statement: checks(migration),
-        because: "Refuses to begin on a database that is not the planned one, or a cluster that is not ready. Without \
-                  it no later step does anything."
-            .to_owned(),
+        statement: block.finish(),
+        because: "Refuses to begin on another database, or a cluster that is not ready.".to_owned(),
     });
     steps
+}
+
+fn not_the_planned_one() -> Failure {
+    Failure::new(
+        "this is not the database that was planned, or not one that you may migrate",
+        "Make a new plan here, or mend the differences.",
+    )
+    .detail("problems")
 }
 
 fn checks(migration: &Migration<'_, '_>) -> String {
@@ -101,6 +142,11 @@ fn ready(block: Block) -> Block {
             "Add a worker: SELECT citus_add_node('its name', 5432);",
         ),
         (
+            "NOT has_database_privilege(current_database(), 'CREATE')",
+            "permission denied to create a schema in this database; the migration writes down there what it puts aside",
+            "Run it as the owner of the database, or a superuser.",
+        ),
+        (
             "current_setting('citus.shard_replication_factor') <> '1'",
             "citus.shard_replication_factor is not 1; Citus supports foreign keys only without replicated shards",
             "SET citus.shard_replication_factor TO 1;",
@@ -113,7 +159,7 @@ fn ready(block: Block) -> Block {
 
 /// Fails where the database is not the one that was planned, with everything that is different in the DETAIL.
 fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
-    let tables = touched(migration);
+    let tables = migration.touched();
     let backfills = backfill::pending(migration).next().is_some();
     let planned = values(
         tables.iter().map(|&t| {
@@ -166,14 +212,7 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
             if backfills { ", with_added" } else { "" },
             queries.join("\n    UNION ALL\n    ")
         ))
-        .fail_if(
-            "problems IS NOT NULL",
-            &Failure::new(
-                "this is not the database that was planned, or not one that you may migrate",
-                "Make a new plan here, or mend the differences.",
-            )
-            .detail("problems"),
-        )
+        .fail_if("problems IS NOT NULL", &not_the_planned_one())
 }
 
 /// Fails where a row has no value in its distribution column. Citus would say so itself, but only when all foreign keys
@@ -297,15 +336,6 @@ fn roomy(block: Block, migration: &Migration<'_, '_>) -> Block {
             &Failure::new("a worker has too little disk for its part of the rows", "Make room, or add workers.")
                 .detail("problems"),
         )
-}
-
-/// Tables that a step changes: those that move, and the other ends of foreign keys that are dropped.
-fn touched(migration: &Migration<'_, '_>) -> BTreeSet<TableId> {
-    let ends = migration.changed_foreign_keys().flat_map(|k| [k.edge.referencing, k.edge.referenced]);
-    ends.map(|t| migration.graph.root(t))
-        .chain(migration.pending_tables())
-        .chain(migration.plan.keys.iter().filter(|k| k.fate != KeyFate::Kept).map(|k| migration.graph.root(k.table)))
-        .collect()
 }
 
 /// `(VALUES ('public.t', 'x'), ...)`: the list may not be empty in SQL, so an impossible row stands in.
@@ -447,7 +477,8 @@ pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
             values(keys.into_iter(), 2)
         ));
     }
-    if !queries.is_empty() {
+    queries.push(notebook::missing_constraints());
+    {
         block = block
             .run(format!(
                 "SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \

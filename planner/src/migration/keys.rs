@@ -10,10 +10,15 @@ use crate::schema::{ConstraintKind, Index, IndexColumn, IndexConstraint, Replica
 
 use super::context::{Migration, described, regclass};
 use super::sql::{Block, Failure};
-use super::{Phase, Step};
+use super::{Phase, Step, notebook};
 
 /// Distribution columns that a wider key needs NOT NULL: of a primary key, or of a replica identity.
 pub(super) fn not_null(migration: &Migration<'_, '_>) -> Vec<Step> {
+    set_not_null_columns(migration).into_iter().map(|(table, column)| set_not_null(migration, table, column)).collect()
+}
+
+/// The columns that [`not_null`] is about.
+pub(super) fn set_not_null_columns(migration: &Migration<'_, '_>) -> Vec<(TableId, ColumnId)> {
     let mut columns: Vec<(TableId, ColumnId)> = Vec::new();
     for key in &migration.plan.keys {
         let KeyFate::Widened { column } = key.fate else { continue };
@@ -23,7 +28,7 @@ pub(super) fn not_null(migration: &Migration<'_, '_>) -> Vec<Step> {
             columns.push((key.table, column));
         }
     }
-    columns.into_iter().map(|(table, column)| set_not_null(migration, table, column)).collect()
+    columns
 }
 
 fn set_not_null(migration: &Migration<'_, '_>, table: TableId, column: ColumnId) -> Step {
@@ -122,7 +127,7 @@ fn widen(migration: &Migration<'_, '_>, key: &PlannedKey, column: ColumnId) -> S
             "ALTER TABLE {} ADD CONSTRAINT {} {}",
             table.name,
             quote_identifier(&constraint.name),
-            constraint_clause(index, constraint, column)
+            constraint_clause(index, constraint, Some(column))
         ),
         None => create_index(table, index, column),
     });
@@ -141,13 +146,43 @@ fn widen(migration: &Migration<'_, '_>, key: &PlannedKey, column: ColumnId) -> S
 fn lose(migration: &Migration<'_, '_>, key: &PlannedKey, code: &str) -> Step {
     let (table, index) = table_and_index(migration, key);
     let what = described(ObjectType::of_index(index), &index.name, &table.name);
-    let mut block = read_present(migration.checked_block(), &table.name, index).return_if("present IS NULL");
+    let mut block = read_present(migration.checked_block(), &table.name, index)
+        .run(notebook::lost(&table.name, &index.name))
+        .return_if("present IS NULL");
     block = unless_planned(block, &what, index).run(remove(table, index));
     let definition = index.constraint.as_ref().map_or(&index.definition, |c| &c.definition);
     let because = format!(
         "Lost: {what}. {}. It was: {definition}",
         migration.reason(code, &table.name, &index.name).trim_end_matches('.')
     );
+    Step { phase: Phase::Keys, relation: Some(table.name.clone()), statement: block.finish(), because }
+}
+
+/// The key as it was, on the way back.
+pub(super) fn restore(migration: &Migration<'_, '_>, key: &PlannedKey, is_away: &str) -> Step {
+    let (table, index) = table_and_index(migration, key);
+    let mut planned = index.definition.clone();
+    if let Some(constraint) = &index.constraint {
+        planned = format!("{planned} {}", constraint.definition);
+    }
+    let mut block = read_present(migration.checked_block(), &table.name, index)
+        .return_if(&format!("present = {} OR {is_away}", quote_literal(&planned)))
+        .run(format!("IF present IS NOT NULL THEN {}; END IF", remove(table, index)));
+    block = block.run(match &index.constraint {
+        Some(constraint) => {
+            let clause = match constraint.kind {
+                ConstraintKind::Exclusion => constraint.definition.clone(),
+                _ => constraint_clause(index, constraint, None),
+            };
+            format!("ALTER TABLE {} ADD CONSTRAINT {} {clause}", table.name, quote_identifier(&constraint.name))
+        }
+        None => index.definition.clone(),
+    });
+    block = block.run_all(marks(table, index));
+    for (partition, child) in children(migration, key.table, index) {
+        block = restore_child(block, table, index, partition, child);
+    }
+    let because = "As it was before the migration.".to_owned();
     Step { phase: Phase::Keys, relation: Some(table.name.clone()), statement: block.finish(), because }
 }
 
@@ -162,12 +197,12 @@ fn remove(table: &Table, index: &Index) -> String {
 
 /// `PRIMARY KEY (tenant_id, id) INCLUDE (...) WITH (...)`: a constraint has default operator classes and collations only.
 /// An exclusion constraint is never widened.
-fn constraint_clause(index: &Index, constraint: &IndexConstraint, distribution_column: &str) -> String {
+fn constraint_clause(index: &Index, constraint: &IndexConstraint, distribution_column: Option<&str>) -> String {
     let mut text = if constraint.kind == ConstraintKind::PrimaryKey { "PRIMARY KEY" } else { "UNIQUE" }.to_owned();
     if index.nulls_not_distinct {
         text += " NULLS NOT DISTINCT";
     }
-    let mut columns = vec![quote_identifier(distribution_column)];
+    let mut columns: Vec<String> = distribution_column.into_iter().map(quote_identifier).collect();
     columns.extend(kept_columns(index, distribution_column, true).map(|c| c.text.clone()));
     if constraint.period {
         columns.last_mut().expect("it has the distribution column").push_str(" WITHOUT OVERLAPS");
@@ -187,14 +222,14 @@ fn constraint_clause(index: &Index, constraint: &IndexConstraint, distribution_c
 
 fn create_index(table: &Table, index: &Index, distribution_column: &str) -> String {
     let mut columns = vec![quote_identifier(distribution_column)];
-    columns.extend(kept_columns(index, distribution_column, true).map(element));
+    columns.extend(kept_columns(index, Some(distribution_column), true).map(element));
     let mut text = format!(
         "CREATE UNIQUE INDEX {} ON {} USING {} ({}){}",
         quote_identifier(&index.name),
         table.name,
         quote_identifier(&index.method),
         columns.join(", "),
-        include(index, distribution_column)
+        include(index, Some(distribution_column))
     );
     if index.nulls_not_distinct {
         text += " NULLS NOT DISTINCT";
@@ -210,8 +245,14 @@ fn create_index(table: &Table, index: &Index, distribution_column: &str) -> Stri
 }
 
 /// Key or INCLUDE columns of the index but for the distribution column, which has gone to the front.
-fn kept_columns<'i>(index: &'i Index, distribution_column: &str, key: bool) -> impl Iterator<Item = &'i IndexColumn> {
-    index.columns.iter().filter(move |c| c.key == key && c.column.as_deref() != Some(distribution_column))
+fn kept_columns<'i>(
+    index: &'i Index,
+    distribution_column: Option<&str>,
+    key: bool,
+) -> impl Iterator<Item = &'i IndexColumn> {
+    let is_in_front =
+        move |c: &IndexColumn| distribution_column.is_some() && c.column.as_deref() == distribution_column;
+    index.columns.iter().filter(move |&c| c.key == key && !is_in_front(c))
 }
 
 /// An index column with operator class, collation and order.
@@ -232,7 +273,7 @@ fn element(column: &IndexColumn) -> String {
     text
 }
 
-fn include(index: &Index, distribution_column: &str) -> String {
+fn include(index: &Index, distribution_column: Option<&str>) -> String {
     let columns = kept_columns(index, distribution_column, false).filter_map(|c| c.column.as_deref());
     let columns = quote_identifiers(columns);
     if columns.is_empty() { columns } else { format!(" INCLUDE ({columns})") }

@@ -6,7 +6,7 @@ use crate::rules::{Effect, Finding, ObjectType};
 
 use super::context::{Migration, described, regclass};
 use super::sql::{Failure, comment, one_line};
-use super::{Phase, Step, local_tables};
+use super::{Phase, Step};
 
 /// What rows might stop, and what will be different: comments, so that nothing goes in silence.
 pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
@@ -28,15 +28,6 @@ pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
             because: finding.detail.clone().or(finding.hint.clone()).unwrap_or_default(),
         });
     }
-    for table in local_tables::converted(migration) {
-        let relation = migration.name(table);
-        steps.extend(local_tables::forgotten(migration, table).into_iter().map(|loss| Step {
-            phase: Phase::Prepare,
-            relation: Some(relation.clone()),
-            statement: comment(&format!("Lost: {loss}")),
-            because: format!("A foreign key to a reference table makes Citus take {relation} into its metadata."),
-        }));
-    }
     steps
 }
 
@@ -51,15 +42,6 @@ pub(super) fn blockers(migration: &Migration<'_, '_>) -> Vec<String> {
         .collect();
     for id in migration.pending_tables() {
         let table = migration.graph.table(id);
-        // Citus takes neither out of its metadata again.
-        let must_come_back =
-            migration.current(id).is_some_and(|now| now.kind != "local" || migration.placement(id).is_distributed());
-        if must_come_back && table.columns.iter().any(|c| c.identity.is_some()) {
-            lines.push(one_line(&format!(
-                "{}: Citus has it already, and cannot move a table with an identity column again",
-                table.name
-            )));
-        }
         for key in table.foreign_keys.iter().filter(|k| migration.graph.find(&k.referenced).is_none()) {
             lines.push(one_line(&format!(
                 "{}: references {}, which is not part of the plan; drop that foreign key first",

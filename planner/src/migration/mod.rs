@@ -5,19 +5,23 @@
 //! return last. Each statement is a transaction of its own, guards itself, and does nothing where its work is done: the
 //! whole can be cut anywhere and run again, and a second run after success changes nothing.
 //!
-//! One file per thing that happens: [`guard`] refuses and verifies, [`backfill`] adds and fills columns, [`foreign_keys`], [`checks`], [`keys`] and
-//! [`losses`] take away and give back, [`placement`] moves tables, [`local_tables`] keeps what Citus forgets of tables that stay. [`script`]
-//! prints it for psql.
+//! One file per thing that happens: [`guard`] refuses and verifies, [`backfill`] adds and fills columns, [`foreign_keys`],
+//! [`checks`], [`keys`] and [`losses`] take away and give back, [`placement`] moves tables, [`notebook`] writes down what must
+//! not be forgotten, [`local_tables`] keeps what Citus forgets of tables that stay. [`script`] prints it for psql.
+//! [`rollback`] is the way back, [`identity`] what is in its way.
 
 mod backfill;
 mod checks;
 mod context;
 mod foreign_keys;
 mod guard;
+mod identity;
 mod keys;
 mod local_tables;
 mod losses;
+mod notebook;
 mod placement;
+mod rollback;
 mod script;
 mod sql;
 #[cfg(test)]
@@ -28,7 +32,9 @@ use crate::plan::Plan;
 
 use context::Migration;
 
-pub use script::script;
+pub use notebook::SCHEMA;
+pub use rollback::rollback_steps;
+pub use script::{rollback_script, script};
 
 /// The part of a migration that a step belongs to; steps are ordered by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +100,7 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     }
     let mut steps = Vec::new();
     steps.extend(guard::prepare(&migration));
+    steps.push(notebook::open(&migration));
     steps.extend(losses::announce(&migration));
     steps.extend(backfill::fill(&migration));
     steps.extend(foreign_keys::drop(&migration));
@@ -105,10 +112,11 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(keys::swap(&migration));
     steps.extend(placement::reference(&migration));
     steps.extend(placement::distribute(&migration));
-    steps.extend(checks::create(&migration));
     steps.extend(foreign_keys::create(&migration));
+    steps.extend(checks::create(&migration));
     steps.extend(guard::verify(&migration));
     steps.extend(placement::truncate(&migration));
+    steps.push(notebook::close(&migration));
     debug_assert!(steps.is_sorted_by_key(|s| s.phase));
     steps
 }

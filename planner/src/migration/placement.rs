@@ -8,30 +8,29 @@ use crate::plan::KeyFate;
 use crate::report::number;
 
 use super::context::{Migration, regclass};
+use super::notebook::SCHEMA;
 use super::sql::{Block, Failure};
-use super::{Phase, Step};
+use super::{Phase, Step, identity};
 
 /// Keeps notices away until the end of the transaction.
-const QUIET: &str = "PERFORM set_config('client_min_messages', 'warning', true)";
+pub(super) const QUIET: &str = "PERFORM set_config('client_min_messages', 'warning', true)";
 
 /// Tables that Citus has, but not as planned, and that cannot be altered where they are.
 pub(super) fn undistribute(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration
         .pending_tables()
-        .filter(|&t| migration.current(t).is_some_and(|c| c.kind != "local") && !is_altered(migration, t))
+        .filter(|&t| {
+            let has_identity = identity::has_any(migration, t);
+            migration.current(t).is_some_and(|c| c.kind != "local" || has_identity) && !is_altered(migration, t)
+        })
         .map(|table| {
             let name = migration.name(table);
-            let call = format!("PERFORM undistribute_table({})", quote_literal(&name.to_string()));
             let citus = regclass(name);
-            let statement = counted(
-                migration
-                    .checked_block()
-                    .return_if(&migration.is_placed(table))
-                    .return_if(&format!("NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {citus})")),
-                migration,
-                table,
-                &call,
-            );
+            let block = migration
+                .checked_block()
+                .return_if(&migration.is_placed(table))
+                .return_if(&format!("NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {citus})"));
+            let statement = undistributed(block, migration, table);
             let because = format!(
                 "{} It is distributed otherwise; its rows come back to the coordinator first. Writers wait.",
                 size(migration, table)
@@ -41,10 +40,21 @@ pub(super) fn undistribute(migration: &Migration<'_, '_>) -> Vec<Step> {
         .collect()
 }
 
+/// A table that comes back to the coordinator with all that it has.
+pub(super) fn undistributed(block: Block, migration: &Migration<'_, '_>, table: TableId) -> String {
+    let name = migration.name(table);
+    let (block, identities) = identity::taken_off(migration, table, block.declare("kept text[]"));
+    let call = format!("PERFORM undistribute_table({})", quote_literal(&name.to_string()));
+    let kept = format!("kept := {SCHEMA}.put_aside(ARRAY[{}])", regclass(name));
+    let calls = [kept, call].into_iter().chain(identities).chain([format!("PERFORM {SCHEMA}.put_back(kept)")]);
+    counted(block, migration, table, &calls.collect::<Vec<_>>().join(";\n  "))
+}
+
 /// Whether a distributed table can be redistributed in place: it keeps its keys.
 fn is_altered(migration: &Migration<'_, '_>, table: TableId) -> bool {
     migration.placement(table).is_distributed()
         && migration.current(table).is_some_and(|c| c.kind == "distributed")
+        && !identity::has_any(migration, table)
         && migration.plan.keys.iter().filter(|k| k.table == table).all(|k| k.fate == KeyFate::Kept)
 }
 
@@ -74,10 +84,21 @@ fn distribute_one(migration: &Migration<'_, '_>, group: GroupId, table: TableId)
     let (relation, raw_column) = (quote_literal(&name.to_string()), quote_literal(column));
     let colocate_with = anchor.map_or("'none'".to_owned(), |anchor| quote_literal(&anchor.to_string()));
     let call = if is_altered(migration, table) {
-        format!(
-            "PERFORM alter_distributed_table({relation}, distribution_column => {raw_column}, \
-             colocate_with => {colocate_with})"
-        )
+        // Another group needs no copy where the shards lie alike; where they do not, Citus says so.
+        let same_column = migration.current(table).is_some_and(|c| c.distribution_column.as_deref() == Some(column));
+        let alter = match (same_column, anchor) {
+            (true, None) => format!("PERFORM update_distributed_table_colocation({relation}, colocate_with => 'none')"),
+            (true, Some(_)) => format!(
+                "BEGIN\n    PERFORM update_distributed_table_colocation({relation}, colocate_with => {colocate_with});\n  \
+                 EXCEPTION WHEN OTHERS THEN\n    PERFORM alter_distributed_table({relation}, colocate_with => {colocate_with});\n  END"
+            ),
+            (false, _) => format!(
+                "PERFORM alter_distributed_table({relation}, distribution_column => {raw_column}, \
+                 colocate_with => {colocate_with})"
+            ),
+        };
+        let name = regclass(name);
+        format!("kept := {SCHEMA}.put_aside(ARRAY[{name}]);\n  {alter};\n  PERFORM {SCHEMA}.put_back(kept)")
     } else {
         format!("PERFORM create_distributed_table({relation}, {raw_column}, colocate_with => {colocate_with})")
     };
@@ -100,7 +121,7 @@ fn move_table(migration: &Migration<'_, '_>, table: TableId, phase: Phase, call:
     let foreign_keys = format!(
         "EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND (conrelid IN ({members}) OR confrelid IN ({members})))"
     );
-    let block = migration.checked_block().return_if(&migration.is_placed(table)).fail_if(
+    let block = migration.checked_block().declare("kept text[]").return_if(&migration.is_placed(table)).fail_if(
         &foreign_keys,
         &Failure::new(
             format!("{name} still has foreign keys, or is referenced by some"),
@@ -133,6 +154,10 @@ fn counted(block: Block, migration: &Migration<'_, '_>, table: TableId, call: &s
         .run(QUIET)
         .run(format!("LOCK TABLE {name} IN EXCLUSIVE MODE"))
         .run(format!("SELECT count(*) INTO rows_before FROM {name}"))
+        .run(format!(
+            "UPDATE {SCHEMA}.tables SET rows = rows_before WHERE relation = {}",
+            quote_literal(&name.to_string())
+        ))
         .run(call)
         .run(format!("SELECT count(*) INTO rows_after FROM {name}"))
         .fail_if(
@@ -148,10 +173,11 @@ fn counted(block: Block, migration: &Migration<'_, '_>, table: TableId, call: &s
 /// another: its own check looks one step far, this one looks all the way.
 pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration
-        .conversions()
+        .copies()
         .map(|table| {
             let name = migration.name(table);
             let members = members(name);
+            let literal = quote_literal(&name.to_string());
             let plain_below = format!(
                 "EXISTS (WITH RECURSIVE below (t) AS ({members} \
                  UNION SELECT c.conrelid FROM pg_constraint c JOIN below ON c.confrelid = below.t \
@@ -161,6 +187,7 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
             let size_left = format!("(SELECT sum(pg_relation_size(t)) FROM ({members}) AS m (t)) = 0");
             let statement = migration
                 .verified_block()
+                .run(format!("UPDATE {SCHEMA}.tables SET cleaned = true WHERE relation = {literal}"))
                 .return_if(&size_left)
                 .fail_if(
                     &format!("NOT ({})", migration.is_placed(table)),

@@ -15,7 +15,34 @@ const WIDTH: usize = 110;
 /// right.
 pub fn script(plan: &Plan<'_>) -> Vec<String> {
     let steps = steps(plan);
-    let mut lines = header(plan, &steps);
+    let heading = header(plan, &steps);
+    printed(&steps, heading)
+}
+
+/// The way back, likewise.
+pub fn rollback_script(plan: &Plan<'_>) -> Vec<String> {
+    let steps = super::rollback_steps(plan);
+    let database = &plan.graph().schema.database;
+    let mut lines = Vec::new();
+    if steps.is_empty() {
+        lines.extend(wrapped(&format!("Nothing to undo in database {database}: the plan moves nothing.")));
+    } else {
+        lines.extend(wrapped(&format!(
+            "The way back from the migration of database {database} to Citus, made before it: the tables come back to \
+             where they are now, with the keys, foreign keys, triggers and policies of now."
+        )));
+        lines.push("--".to_owned());
+        lines.extend(wrapped(
+            "Run it with psql on the coordinator, as the owner of all tables or a superuser: psql -X -d DATABASE -f \
+             THIS_FILE. Rows written since the migration stay; where they break a constraint that Citus could not keep, \
+             the script stops there, with nothing lost: mend them and run it again.",
+        ));
+        lines.push(String::new());
+    }
+    printed(&steps, lines)
+}
+
+fn printed(steps: &[Step], mut lines: Vec<String>) -> Vec<String> {
     if steps.is_empty() {
         return lines;
     }
@@ -60,8 +87,9 @@ fn header(plan: &Plan<'_>, steps: &[Step]) -> Vec<String> {
          alone.",
     ));
     lines.extend(wrapped(
-        "Keep this file until it has run to its end: between the phases drop and constraints it is the only place where \
-         the foreign keys are written down.",
+        "Until it has run to its end, what is put aside for the time being is written down in schema planned_migration; a \
+         new plan made after a failure knows it too. The way back is another script, to be made before: SELECT \
+         advisor.plan_distribution(format => 'rollback').",
     ));
     lines.push(String::new());
     lines

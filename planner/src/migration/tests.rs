@@ -68,6 +68,7 @@ fn plan<'a>(graph: &'a Graph<'a>, assignment: Value) -> Plan<'a> {
         backfills: Vec::new(),
         lost_objects: Vec::new(),
         findings: Vec::new(),
+        tenant_schemas: None,
         search: None,
         layout,
     }
@@ -293,9 +294,11 @@ fn nothing_to_do_where_everything_is_in_place() {
     let steps = steps(&plan);
     let moves: Vec<_> = steps.iter().filter(|s| matches!(s.phase, Phase::Reference | Phase::Distribute)).collect();
     assert_eq!(moves.len(), 1);
-    assert!(moves[0].statement.contains(
-        "alter_distributed_table('public.task', distribution_column => 'tenant', colocate_with => 'public.tenant')"
-    ));
+    assert!(
+        moves[0]
+            .statement
+            .contains("update_distributed_table_colocation('public.task', colocate_with => 'public.tenant')")
+    );
 }
 
 #[test]

@@ -24,6 +24,16 @@ pub fn render(plan: &Plan<'_>) -> Value {
             "sizes_guessed": s.sizes_guessed,
             "decided_by_name": s.decided_by_name,
         })),
+        "workload": graph.schema.workload.as_ref().map(|w| json!({ "joins": w.joins.len(), "filters": w.filters.len() })),
+        "no_workload": graph.schema.no_workload,
+        "tenant_schemas": plan.tenant_schemas.as_ref().map(|t| json!({
+            "verdict": "schema-based sharding",
+            "schemas": t.schemas,
+            "tables_each": t.tables,
+            "different": t.different.iter().map(|(s, how)| json!({ "schema": s, "difference": how })).collect::<Vec<_>>(),
+            "reference_tables": names(t.shared.clone()),
+            "statements": t.statements(graph),
+        })),
         "groups": plan.layout.groups.iter().enumerate().map(|(id, label)| json!({
             "label": label,
             "tables": names(plan.layout.members(id)),

@@ -17,6 +17,8 @@ pub enum Format {
     Json,
     /// The migration script, one line a row.
     Sql,
+    /// The way back from it, likewise.
+    Rollback,
 }
 
 impl Format {
@@ -27,8 +29,9 @@ impl Format {
             "text" => Ok(Format::Text),
             "json" => Ok(Format::Json),
             "sql" => Ok(Format::Sql),
+            "rollback" => Ok(Format::Rollback),
             other => Err(Error::new(ErrorKind::InvalidParameter, format!("unrecognized format \"{other}\""))
-                .hint("The formats are text, json and sql.")),
+                .hint("The formats are text, json, sql and rollback.")),
         }
     }
 }
@@ -39,5 +42,6 @@ pub fn render(plan: &Plan<'_>, format: Format) -> Vec<String> {
         Format::Text => text::render(plan),
         Format::Json => vec![json::render(plan).to_string()],
         Format::Sql => migration::script(plan),
+        Format::Rollback => migration::rollback_script(plan),
     }
 }

@@ -25,6 +25,10 @@ const REASONS_SHOWN: usize = 12;
 /// Objects of one rule that are listed before the rest is counted.
 const OBJECTS_SHOWN: usize = 3;
 
+/// Schemas of tenants that are named, and statements that are listed for them.
+const SCHEMAS_SHOWN: usize = 4;
+const STATEMENTS_SHOWN: usize = 12;
+
 /// Losses that are listed one by one.
 const LOSSES_SHOWN: usize = 15;
 
@@ -57,6 +61,7 @@ pub fn render(plan: &Plan<'_>) -> Vec<String> {
         return report.lines;
     }
     report.verdict();
+    report.tenant_schemas();
     report.tables();
     report.reasons();
     report.losses();
@@ -211,9 +216,74 @@ impl Report<'_, '_> {
                 ),
             );
         }
+        let schema = self.graph.schema;
+        match (&schema.workload, &schema.no_workload) {
+            (Some(workload), _) => {
+                let joins = count(workload.joins.len(), "join");
+                let filters = count(workload.filters.len(), "filter");
+                self.wrapped(
+                    0,
+                    &format!(
+                        "Workload: {joins} and {filters} of pg_stat_statements. {}",
+                        self.call("SELECT * FROM", "workload", "")
+                    ),
+                );
+            }
+            (None, Some(why)) => self.wrapped(0, &format!("No workload: {why}.")),
+            (None, None) => {}
+        }
         let unknown = self.plan.tables.iter().filter(|t| t.rows.is_none()).count();
         if !search.sizes_guessed && unknown > 0 {
             self.wrapped(0, &format!("{} never analysed: run ANALYZE, then plan again.", has(unknown, "table")));
+        }
+    }
+
+    /// One schema a tenant: the schemas as a whole, and what is in the way.
+    fn tenant_schemas(&mut self) {
+        let Some(tenants) = &self.plan.tenant_schemas else { return };
+        self.section("Schema-based sharding");
+        let of = |range: &[String]| quote_identifiers(range.iter().map(String::as_str));
+        let names = match tenants.schemas.as_slice() {
+            few if few.len() <= SCHEMAS_SHOWN => of(few),
+            many => format!("{}, ..., {}", of(&many[..SCHEMAS_SHOWN - 1]), of(&many[many.len() - 1..])),
+        };
+        self.wrapped(
+            2,
+            &format!(
+                "{} have the same {}: one schema a tenant ({names}). Distribute the schemas rather than the tables: each stays \
+                 on one node as a whole, keys and foreign keys inside it stay as they are, and no query needs a distribution \
+                 column. What follows below plans table by table, for comparison.",
+                count(tenants.schemas.len(), "schema"),
+                count(tenants.tables, "table"),
+            ),
+        );
+        for (schema, how) in tenants.different.iter().take(OBJECTS_SHOWN) {
+            self.wrapped(2, &format!("{} differs: {how}.", quote_identifier(schema)));
+        }
+        if tenants.different.len() > OBJECTS_SHOWN {
+            self.line(format!("  {} differ too.", count(tenants.different.len() - OBJECTS_SHOWN, "more schema")));
+        }
+        if !tenants.shared.is_empty() {
+            let shared = tenants.shared.iter().map(|&t| self.graph.table(t).name.to_string());
+            let shared: Vec<String> = shared.collect();
+            self.wrapped(2, &format!("Shared by the tenants, hence reference tables: {}.", shared.join(", ")));
+        }
+        match tenants.refusals.len() {
+            0 => {}
+            n => {
+                let call = self.call("SELECT * FROM", "plan_issues", " WHERE code = 'CA119'");
+                let line = format!("In the way: {}. {call}", count(n, "object"));
+                self.wrapped(2, &line);
+            }
+        }
+        let statements = tenants.statements(self.graph);
+        for statement in statements.iter().take(STATEMENTS_SHOWN) {
+            self.line(format!("    {statement}"));
+        }
+        if statements.len() > STATEMENTS_SHOWN {
+            let pattern = of(&tenants.schemas[tenants.schemas.len() - 1..]);
+            let rest = statements.len() - STATEMENTS_SHOWN;
+            self.line(format!("    and {}, to {pattern}; format => 'json' has them all", thousands(rest as i64)));
         }
     }
 
@@ -422,11 +492,33 @@ impl Report<'_, '_> {
         }
         for key in &self.plan.keys {
             if let KeyFate::Widened { column } = key.fate {
+                let key_table = key.table;
                 let table = self.graph.table(key.table);
                 let index = &table.indexes[key.index];
                 let added = &self.graph.column(key.table, column).name;
                 let keys = index.columns.iter().filter(|c| c.key && c.column.as_deref() != Some(added));
                 let columns: Vec<&str> = keys.map(|c| c.text.as_str()).collect();
+                let (added, kind) = (&table.columns[column].name, ObjectType::of_index(index));
+                if let (Some(partition_key), Some(_)) = (&table.partition_key, &index.constraint) {
+                    let (key, name) = (quote_identifier(added), quote_identifier(&index.name));
+                    // What rests on the key must go first, and come back.
+                    let how = match self.graph.incoming(key_table).next() {
+                        Some(_) => "the script widens it, with the foreign keys that rest on it".to_owned(),
+                        None => format!(
+                            "ALTER TABLE {} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {} ({key}, {});",
+                            table.name,
+                            kind.as_str().to_uppercase(),
+                            columns.join(", ")
+                        ),
+                    };
+                    changes.push(format!(
+                        "{} {} {name}: must contain the partition key, {}, and the distribution column, {key}: {how}",
+                        table.name,
+                        kind.as_str(),
+                        partition_key.definition,
+                    ));
+                    continue;
+                }
                 changes.push(format!(
                     "{} {} {}: unique per {} from now on, ({}, {})",
                     table.name,

@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn tells_of_no_inherit() {
-        let check = |no_inherit| Check { name: "c".into(), definition: String::new(), validated: true, no_inherit, inherited: false };
+        let check = |no_inherit| Check { name: "c".into(), definition: String::new(), validated: true, no_inherit, inherited: false, comment: None, put_aside: false };
         let with = |no_inherit| schema([table("t").columns("id bigint").with(|t| t.checks.push(check(no_inherit)))]);
         assert_eq!(found(&with(true), "t: reference", "check-no-inherit"), ["t"]);
         assert!(found(&with(false), "t: reference", "check-no-inherit").is_empty());

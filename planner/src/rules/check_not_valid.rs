@@ -71,7 +71,7 @@ mod tests {
     use super::super::testing::*;
     fn schema_with(validated: bool) -> crate::schema::Schema {
         let check =
-            Check { name: "c".into(), definition: "CHECK (id > 0)".into(), validated, no_inherit: false, inherited: false };
+            Check { name: "c".into(), definition: "CHECK (id > 0)".into(), validated, no_inherit: false, inherited: false, comment: None, put_aside: false };
         schema([table("t").columns("id bigint").with(|t| t.checks.push(check))])
     }
     use crate::schema::Check;

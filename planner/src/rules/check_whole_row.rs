@@ -113,8 +113,7 @@ mod tests {
             definition: definition.into(),
             validated: true,
             no_inherit: false,
-            inherited: false,
-        };
+            inherited: false, comment: None, put_aside: false };
         schema([
             table("r").columns("id bigint").primary_key("id"),
             table(name).columns("r_id bigint").foreign_key("fk", "r_id", "r(id)").with(|t| t.checks.push(check)),

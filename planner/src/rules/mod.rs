@@ -59,6 +59,7 @@ register! {
     "CA116" many_partitions_locks,
     "CA117" shard_like_name,
     "CA118" typed_table_conversion,
+    "CA119" tenant_schema,
     "CA201" distcol_missing,
     "CA202" distcol_system,
     "CA203" distcol_no_hash_opclass,
@@ -106,6 +107,7 @@ register! {
     "CA504" policy_subquery,
     "CA505" rls_session_setting,
     "CA506" global_unique_lost,
+    "CA507" global_foreign_key_lost,
     "CA601" sequence_multiple_in_default,
     "CA602" sequence_shared_different_type,
     "CA603" sequence_type_altered,
@@ -126,6 +128,7 @@ register! {
     "CA618" extension_on_workers,
     "CA619" check_whole_row,
     "CA620" partitioned_check_conversion,
+    "CA621" sequence_type_follows,
     "CA701" view_mixed,
     "CA702" matview,
     "CA703" matview_too_big,
@@ -168,6 +171,9 @@ fn in_force(layout: &Layout<'_>) -> impl Iterator<Item = &'static Rule> + use<> 
 
 /// What a widened foreign key demands of the rows; only a plan knows which it widens.
 pub const WIDENED: &Rule = &fk_widened::RULE;
+
+/// What keeps the schema of a tenant from being distributed as a whole.
+pub const TENANT_SCHEMA: &Rule = &tenant_schema::RULE;
 
 /// The rule by which Citus refuses this table in this role, whatever the other tables are; `None` for a local table.
 pub fn objection_to_table(layout: &Layout<'_>, table: TableId) -> Option<&'static Rule> {

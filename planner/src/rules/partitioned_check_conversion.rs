@@ -73,8 +73,7 @@ mod tests {
                 definition: "CHECK ((r_id > 0))".into(),
                 validated: true,
                 no_inherit: false,
-                inherited: false,
-            });
+                inherited: false, comment: None, put_aside: false });
         };
         assert_eq!(blocked(&with(true, checked), "r: reference"), ["partitioned-check-conversion a.fk"]);
         assert!(blocked(&with(true, checked), "r: reference; a: distributed r_id").is_empty());

@@ -129,6 +129,7 @@ impl TableBuilder for Table {
             referenced_index: None,
             definition: format!("FOREIGN KEY ({columns}) REFERENCES public.{target}"),
             comment: None,
+            put_aside: false,
         });
         self
     }
@@ -259,6 +260,7 @@ pub fn schema(tables: impl IntoIterator<Item = Table>) -> Schema {
         ignored_findings: Vec::new(),
         workload: None,
         no_workload: None,
+        unfinished: None,
         unseen: Vec::new(),
     }
 }

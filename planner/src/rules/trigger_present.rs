@@ -81,6 +81,10 @@ fn instead(trigger: &Trigger) -> &'static str {
     let any = |words: &[&str]| words.iter().any(|w| names.contains(w));
     if trigger.function == super::global_unique_lost::FUNCTION {
         "A table of the keys, distributed by them, keeps them unique: see global-unique-lost."
+    } else if trigger.function == super::global_foreign_key_lost::FUNCTION
+        || super::global_foreign_key_lost::REFERENCED_FUNCTIONS.contains(&trigger.function.as_str())
+    {
+        "A native foreign key with the distribution column in both keys takes its place: see global-foreign-key-lost."
     } else if any(&["tsvector", "search"]) {
         "A generated column (to_tsvector) keeps a search vector without a trigger."
     } else if any(&["updated", "modified", "touch", "timestamp", "stamp"]) {

@@ -192,14 +192,14 @@ fn candidates(
         }
     }
     ranked.sort_unstable();
-    let ranked = ranked.into_iter().take(MOST_CANDIDATES).map(|r| r.4);
-    let mut columns: Vec<ColumnId> = ranked.chain(plain.map(|(_, column)| column)).collect();
-    // Columns that the table could be given.
+    let mut best: Vec<ColumnId> = ranked.into_iter().take(MOST_CANDIDATES).map(|r| r.4).collect();
+    best.extend(plain.map(|(_, column)| column));
+    // And columns that the table could be given.
     for column in graph.backfills().map(|b| b.candidates(graph, table)).unwrap_or_default() {
         alone.place(table, Placement::Distributed { column, group: 0 });
         if !rules::is_refused(alone, table, used) {
-            columns.push(column);
+            best.push(column);
         }
     }
-    columns
+    best
 }

@@ -10,14 +10,15 @@ mod solver;
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::Request;
 use crate::assignment::Assignment;
 use crate::classes::ColumnClasses;
 use crate::error::{Error, ErrorKind};
-use crate::graph::{Graph, TableId};
+use crate::graph::{Edge, Graph, TableId};
 use crate::layout::{self, Layout, Named, Placement, Target};
+use crate::plan::{ForeignKeyFate, foreign_key_fate};
 use crate::plan::{Plan, PlannedTable, SearchOutcome};
-use cost::CostModel;
+use crate::{Prices, Request};
+use cost::{Cost, CostModel};
 use domains::Domains;
 use priced::PricedDomains;
 use solver::Solution;
@@ -29,7 +30,8 @@ use solver::Solution;
 /// something that is no table; 22023 for a partition, which follows its table.
 pub fn search<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut()) -> Result<Plan<'a>, Error> {
     let mut classes = ColumnClasses::new(graph);
-    classes.include(graph, graph.look_for_backfills(&classes, &layout::columns_asked_for(graph, request)));
+    let backfills = graph.look_for_backfills(&classes, &layout::columns_asked_for(graph, request));
+    classes.include(graph, backfills);
     let overrides = check_overrides(graph, request)?;
     let scope = scope(graph, request, &overrides)?;
     let search = Search::new(graph, request, &classes, overrides, &scope, tick);
@@ -50,6 +52,8 @@ struct Search<'s, 'a> {
     /// Planned tables; the variables of the problem.
     tables: Vec<TableId>,
     priced: PricedDomains,
+    /// What of the load can be distributed at all.
+    reachable: Cost,
 }
 
 impl<'s, 'a> Search<'s, 'a> {
@@ -65,9 +69,10 @@ impl<'s, 'a> Search<'s, 'a> {
         let domains = Domains::new(graph, classes, &model, &overrides, scope, tick);
         let tables: Vec<TableId> = graph.planned_tables().collect();
         let reachable = |t: &&TableId| domains.of[t.0].iter().any(|p| p.is_distributed());
-        model.set_reachable(tables.iter().filter(reachable).map(|&t| model.load(t)).sum());
+        let reachable = tables.iter().filter(reachable).map(|&t| model.load(t)).sum();
+        model.set_reachable(reachable);
         let priced = PricedDomains::new(&domains, &model, &tables, tick);
-        Search { graph, request, classes, overrides, scope, model, domains, tables, priced }
+        Search { graph, request, classes, overrides, scope, model, domains, tables, priced, reachable }
     }
 
     /// The layout of a choice.
@@ -91,6 +96,26 @@ impl<'s, 'a> Search<'s, 'a> {
         layout
     }
 
+    /// What the terms would be at other prices.
+    fn model_with(&self, prices: &Prices) -> CostModel<'s, 'a> {
+        let mut model = CostModel::new(self.graph, self.classes, prices);
+        model.set_reachable(self.reachable);
+        model
+    }
+
+    /// Whether a choice holds tables that Citus refuses for each other.
+    fn is_refused(&self, choice: &[usize]) -> bool {
+        let cost = |p: &solver::PairCost| solver::pair_cost(&self.priced.problem, p, choice[p.a], choice[p.b]);
+        self.priced.problem.pairs.iter().any(|p| cost(p) >= cost::REFUSED)
+    }
+
+    /// Everything about a choice that is no solution: the plan that it makes when it is insisted on.
+    fn plan_of(&self, choice: &[usize], tick: &mut dyn FnMut()) -> Plan<'a> {
+        let cost = self.model.cost(&self.layout(choice));
+        let solution = Solution { cost, bound: 0, choice: choice.to_vec(), steps: 0 };
+        self.plan(&solution, None, tick)
+    }
+
     /// Everything about the layout of a solution.
     fn plan(&self, solution: &Solution, decided_by_name: Option<(String, String)>, tick: &mut dyn FnMut()) -> Plan<'a> {
         let (graph, model) = (self.graph, &self.model);
@@ -106,6 +131,7 @@ impl<'s, 'a> Search<'s, 'a> {
             sizes_guessed: model.sizes_guessed(),
             decided_by_name,
             baseline: model.price(&Layout::local(graph)).total(),
+            reachable: self.reachable,
             foreign_key_worth: model.foreign_key_worth(),
             price,
         };
@@ -155,6 +181,13 @@ impl<'s, 'a> Search<'s, 'a> {
         let other = self.priced.heaviest_group(&choice)?;
         Some((self.domains.labels[group].clone(), self.domains.labels[other].clone()))
     }
+}
+
+/// Tables that a foreign key references which is lost.
+fn referenced_in_vain(search: &Search<'_, '_>, choice: &[usize]) -> BTreeSet<TableId> {
+    let layout = search.layout(choice);
+    let lost = |edge: &&Edge| matches!(foreign_key_fate(&layout, edge).0, ForeignKeyFate::Lost { .. });
+    search.graph.edges.iter().filter(lost).map(|edge| search.graph.root(edge.referenced)).collect()
 }
 
 /// Overrides by table, refused where they could not even be tried.

@@ -196,7 +196,8 @@ fn refused_next_to(layout: &Layout<'_>, table: TableId, other: TableId) -> bool 
     }
     let mut accepted = rules::used_tables(layout, table);
     accepted.retain(|&t| t != other);
-    if !layout.is_local(other) {
+    // Reference tables are made before all others.
+    if layout.is_reference(other) || layout.is_distributed(other) && !layout.is_reference(table) {
         accepted.push(other);
     }
     rules::is_refused(layout, table, &accepted)

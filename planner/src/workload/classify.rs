@@ -549,26 +549,48 @@ impl<'l, 'a, 'q> Judge<'l, 'a, 'q> {
                 *entry = (*occurrence, key);
             }
         }
-        let mut pins: Vec<(usize, NodeId)> = wanted.values().copied().collect();
-        pins.sort_unstable();
-        self.facts.pin(pins.iter().map(|p| p.1));
+        let mut chosen: Vec<(usize, NodeId)> = wanted.values().copied().collect();
+        chosen.sort_unstable();
+        let mut predicates = Vec::new();
+        for (occurrence, key) in chosen {
+            predicates.push(self.pin(occurrence, key, true)?);
+        }
         // Some need a value of their own all the same: behind an outer join, in a subquery with a LIMIT.
         for (occurrence, placed) in &distributed {
             let key = placed.key?;
             if !self.facts.is_pinned(key) {
-                pins.push((*occurrence, key));
-                self.facts.pin([key]);
+                predicates.push(self.pin(*occurrence, key, false)?);
             }
         }
-        if pins.is_empty() || self.statement() != Class::Router {
+        if predicates.is_empty() || self.statement() != Class::Router {
             return None;
         }
-        let predicate = |&(occurrence, _): &(usize, NodeId)| {
-            let o = &self.facts.occurrences[occurrence];
-            let column = self.layout.distribution_column_name(self.tables[occurrence]?.table)?;
-            Some(format!("{}.{} = ${}", quote_identifier(&o.alias), quote_identifier(column), parameters + 1))
-        };
-        Some(pins.iter().filter_map(predicate).collect::<Vec<_>>().join(" AND "))
+        let value = parameters + 1;
+        Some(predicates.iter().map(|column| format!("{column} = ${value}")).collect::<Vec<_>>().join(" AND "))
+    }
+
+    /// Gives a distribution column a value, and says how the statement names the column: where it is wanted, in the outermost
+    /// query. `None` for a column that cannot be named.
+    fn pin(&mut self, occurrence: usize, key: NodeId, outside: bool) -> Option<String> {
+        let o = &self.facts.occurrences[occurrence];
+        if o.query != 0
+            && outside
+            && let Some((node, alias, column)) = self.facts.named_outside(key)
+        {
+            let name = format!("{}.{}", quote_identifier(alias), quote_identifier(column));
+            self.facts.pin([node]);
+            if self.facts.is_pinned(key) {
+                return Some(name);
+            }
+        }
+        let o = &self.facts.occurrences[occurrence];
+        if o.in_view {
+            return None;
+        }
+        let column = self.layout.distribution_column_name(self.tables[occurrence]?.table)?;
+        let name = format!("{}.{}", quote_identifier(&o.alias), quote_identifier(column));
+        self.facts.pin([key]);
+        Some(name)
     }
 }
 

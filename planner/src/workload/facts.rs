@@ -155,6 +155,19 @@ impl<'q> Facts<'q> {
             })
     }
 
+    /// How the outermost query can name a column that is equal to this one and comes out of one of its subqueries.
+    pub fn named_outside(&self, node: NodeId) -> Option<(NodeId, &str, &str)> {
+        let class = self.class(node);
+        self.nodes.iter().find_map(|(&(query, source, number), &candidate)| {
+            if query != 0 || self.class(candidate) != class {
+                return None;
+            }
+            let inner = self.queries[*self.parts[0].sources.get(&source)?];
+            let output = inner.output.iter().find(|o| o.number == number && !o.junk)?;
+            Some((candidate, self.queries[0].aliases.get(source)?.as_str(), output.name.as_str()))
+        })
+    }
+
     fn node(&mut self, key: (QueryId, usize, i64)) -> NodeId {
         if let Some(&node) = self.nodes.get(&key) {
             return node;

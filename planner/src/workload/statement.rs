@@ -43,6 +43,8 @@ pub struct Query {
     pub target: Option<usize>,
     /// The range table.
     pub sources: Vec<Source>,
+    /// What the statement calls each source.
+    pub aliases: Vec<String>,
     pub from: Vec<From>,
     /// WHERE, or what MERGE joins on; all hold.
     pub conditions: Vec<Condition>,
@@ -67,7 +69,7 @@ pub struct Query {
     pub scalars: Vec<Query>,
     /// Raw names of columns that UPDATE, ON CONFLICT or MERGE writes.
     pub sets: BTreeSet<String>,
-    /// Of MERGE: the source is joined to the target by these.
+    /// It is the query of a view: what is inside cannot be named outside.
     pub is_view: bool,
 }
 
@@ -139,7 +141,7 @@ pub enum Condition {
     Exists {
         negated: bool,
         equal: Vec<(Expression, i64)>,
-        query: Query,
+        query: Box<Query>,
     },
     /// Anything else, with the subqueries in it.
     Other(Vec<Query>),
@@ -202,6 +204,8 @@ impl Reading<'_> {
         for (position, entry) in entries.iter().enumerate() {
             sources.push(if used.contains(&position) { self.source(entry)? } else { Source::Other });
         }
+        let alias = |entry: &&Struct| entry.field("eref").as_struct().map(|a| a.field("aliasname").word().to_owned());
+        let aliases = entries.iter().map(|entry| alias(entry).unwrap_or_default()).collect();
         let written = target.and_then(|t| match sources.get(t) {
             Some(Source::Table { columns, .. }) => Some(columns.clone()),
             _ => None,
@@ -280,6 +284,7 @@ impl Reading<'_> {
             command,
             target,
             sources,
+            aliases,
             from,
             conditions,
             output,
@@ -441,7 +446,7 @@ impl Reading<'_> {
             return Ok(None);
         }
         let query = link.field("subselect").as_struct().ok_or("it has a subquery without a query")?;
-        Ok(Some(Condition::Exists { negated, equal, query: self.query(query)? }))
+        Ok(Some(Condition::Exists { negated, equal, query: Box::new(self.query(query)?) }))
     }
 
     /// The subqueries of an expression.

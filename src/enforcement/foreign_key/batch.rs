@@ -11,7 +11,7 @@ use super::super::members::Member;
 use super::super::unique::{Checked, visit, with_index};
 use super::violation::not_present;
 use crate::pg::key::MOST_COLUMNS;
-use crate::pg::lock::{Mode, lock_relation, unlock_relation};
+use crate::pg::lock::{Mode, lock_relation, unlock_relation, waits};
 use crate::pg::prepared::{concurrent_update, uses_transaction_snapshot};
 use crate::pg::rows::{Fresh, RowLock, with_snapshot};
 use crate::pg::scratch::scratch;
@@ -27,10 +27,12 @@ pub fn check_batch(mut batch: Batch) -> Checked {
                     let now = batch.constraint.reloaded();
                     batch.constraint = now;
                 }
+                let before = waits();
                 let snapshot = Fresh::take();
                 let is_settled = look(&batch, &mut missing, &snapshot);
                 snapshot.done();
-                if is_settled {
+                // Whoever had a table locked may have brought a row after the snapshot was taken.
+                if is_settled && (missing.is_empty() || waits() == before) {
                     break;
                 }
             }

@@ -478,12 +478,16 @@ pub fn make_triggers(
             side.iter().filter(|m| only.is_none_or(|only| only.contains(&m.oid))).collect();
         // Row triggers of a partitioned table are given to its partitions by PostgreSQL: from the top down.
         in_order.sort_by_key(|m| (m.oid != root, m.kind != "p", m.oid.to_u32()));
+        let mut there = key.triggers(Sees::Latest)?;
         for member in in_order {
-            if key.triggers(Sees::Latest)?.iter().any(|t| t.table == member.oid && t.role == role) {
+            if there.iter().any(|t| t.table == member.oid && t.role == role) {
                 continue;
             }
             query::define(&key.trigger_statement(role, deferrable, &member.relation, name))?;
             made.push(member.relation.clone());
+            if member.kind == "p" && role != Role::Truncated {
+                there = key.triggers(Sees::Latest)?;
+            }
         }
         Ok(())
     };

@@ -182,7 +182,16 @@ pub fn follow_drop(cascade: bool) -> Result<()> {
     };
     // A table below the topmost referenced one is as needed as that.
     let sql = format!(
-        "SELECT r.token, r.relation, r.constraint_name, r.referenced, {referencing}, {referenced}, m.member
+        "SELECT r.token, r.relation, r.constraint_name, r.referenced, {referencing}, {referenced}, m.member,
+           EXISTS (
+             SELECT FROM pg_catalog.pg_trigger t
+             WHERE t.tgrelid = pg_catalog.split_part(r.root, '/', 3)::pg_catalog.oid AND t.tgfoid = '{function}'::pg_catalog.oid
+               AND pg_catalog.starts_with(pg_catalog.encode(t.tgargs, 'escape'), r.token || '\\000')
+           ) OR EXISTS (
+             SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d
+             WHERE d.object_type = 'trigger' AND pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) = r.relation
+               AND d.address_names[3] = r.constraint_name
+           )
          FROM advisor.global_constraint_registry r
            LEFT JOIN LATERAL (
              SELECT pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) AS member
@@ -194,17 +203,20 @@ pub fn follow_drop(cascade: bool) -> Result<()> {
          WHERE r.kind = 'foreign key' AND ({referencing} OR {referenced} OR m.member IS NOT NULL)",
         referencing = dropped("r.root", "r.root_columns"),
         referenced = dropped("r.referenced_root", "r.referenced_root_columns"),
+        function = referencing_function().to_u32(),
     );
     let rows = as_extension_owner(|| query::rows(&sql, Sees::Latest, 0))?;
     for row in &rows {
         let (token, relation, name) = (row.text(0), row.text(1), row.text(2));
         let (is_referencing, is_referenced) = (row.flag(4), row.flag(5));
-        if !is_referencing && !cascade {
+        // Without its triggers, as `pg_dump --clean` takes it apart, nothing depends on the table.
+        let was_in_force = row.flag(7);
+        if !is_referencing && !cascade && was_in_force {
             let table = if is_referenced { row.text(3) } else { row.text(6) };
             return Err(depended_on(&table, &name, &relation));
         }
         if is_referencing || is_referenced {
-            if !is_referencing {
+            if !is_referencing && was_in_force {
                 notice(format!("drop cascades to constraint {name} on table {relation}"));
             }
             as_extension_owner(|| {
@@ -213,7 +225,9 @@ pub fn follow_drop(cascade: bool) -> Result<()> {
                 }
                 inventory::forget_registered(&token, &relation)
             })?;
-        } else if let Some(mut key) = foreign_keys(Sees::Latest)?.into_iter().find(|key| key.token == token) {
+        } else if was_in_force
+            && let Some(mut key) = foreign_keys(Sees::Latest)?.into_iter().find(|key| key.token == token)
+        {
             tables::forget_cached(key.referenced.root);
             orphans::refuse(&key, &Scope::All)?;
             let validated = key.is_validated();

@@ -8,7 +8,7 @@ use pgrx::pg_sys::Datum;
 use super::super::claims;
 use super::super::members::{Constraint, Member};
 use super::super::unique::{holds, visit, with_index};
-use crate::pg::lock::{Mode, lock_relation, unlock_relation};
+use crate::pg::lock::{Mode, lock_relation, unlock_relation, waits};
 use crate::pg::prepared::{concurrent_update, uses_transaction_snapshot};
 use crate::pg::rows::{Fresh, RowLock};
 
@@ -24,11 +24,14 @@ pub fn lock_key(tree: &Rc<Constraint>, key: &[Datum]) -> bool {
         if tree.is_stale() {
             tree = tree.reloaded();
         }
+        let before = waits();
         let snapshot = Fresh::take();
         let found = find(&tree, key, &snapshot);
         snapshot.done();
         match found {
             Some(RowLock::Locked) => return true,
+            // Whoever had a table locked may have brought the row after the snapshot was taken.
+            Some(RowLock::NoRow) if waits() != before => {}
             Some(RowLock::NoRow) => return false,
             Some(RowLock::Changed) if uses_transaction_snapshot() => concurrent_update(),
             Some(RowLock::Changed) | None => {}

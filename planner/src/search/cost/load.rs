@@ -64,10 +64,11 @@ fn measured_weight(graph: &Graph<'_>, table: TableId) -> f64 {
         return 0.0;
     }
     let rows = graph.rows(table).unwrap_or(0);
+    let files = graph.citus_table(table).and_then(|t| t.shard_count).unwrap_or(1).max(1);
     match graph.bytes(table).unwrap_or(0) {
         0 => rows as f64 * 100.0,
         // The files of an empty table have a few pages for its indexes; they say nothing.
-        bytes if rows == 0 && bytes <= 65_536 => 0.0,
+        bytes if rows == 0 && bytes <= 65_536 * files => 0.0,
         bytes => bytes as f64,
     }
 }

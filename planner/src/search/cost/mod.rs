@@ -58,6 +58,14 @@ const REFERENCE_TABLE: Cost = POINT;
 /// Each gigabyte of a copy on each node, whatever part of the database it is.
 const GIGABYTE_COPIED: Cost = 2 * POINT;
 
+/// Moving a table that is in its place already, where Citus has tables: work, and a plan that changes its mind for a
+/// trifle is none. Less than a relation that only names suggest, and than any guarantee that the move would save.
+const ELSEWHERE: Cost = 18 * POINT;
+
+/// A distribution column in which the statistics have seen NULL: Citus refuses those rows, and only a person knows what
+/// belongs there. A plan that runs as it is comes before one that does not.
+const NULLS_THERE: Cost = 60 * POINT;
+
 /// Writing a table once more, to where it goes, and filling a new column: hundredths of the load.
 const MOVE_PERCENT: Cost = 1;
 const BACKFILL_PERCENT: Cost = 5;
@@ -67,7 +75,7 @@ const BACKFILL: Cost = POINT;
 const BACKFILL_RIVAL: Cost = 2 * POINT;
 
 /// A table whose rows belong to a tenant, placed otherwise than by the tenant: what is asked about one tenant is then no
-/// longer asked of one node. All such tables together cost no more than this, their load apart.
+/// longer asked of one node. All such tables together never cost more than this, their load apart.
 const TENANT_APART: Cost = 5 * POINT;
 const TENANT_APART_PERCENT: Cost = 10;
 const ALL_TENANT_APART: Cost = 200 * POINT;
@@ -77,6 +85,12 @@ const FAN_OUT_PERCENT: Cost = 20;
 
 /// What Citus refuses: more than everything else together.
 pub const REFUSED: Cost = 1_000_000 * POINT;
+
+/// A cost in points, as a decimal number.
+pub fn points(cost: Cost) -> String {
+    let sign = if cost < 0 { "-" } else { "" };
+    format!("{sign}{}.{:03}", cost.abs() / POINT, cost.abs() % POINT)
+}
 
 /// A column, and the key of the table that its name points at.
 pub type InferredRelation = ((TableId, ColumnId), (TableId, ColumnId));
@@ -107,6 +121,8 @@ pub struct CostModel<'g, 'a> {
     foreign_key: Cost,
     unique: Cost,
     trigger: Cost,
+    /// Of a table that would have to leave its place; zero where Citus has no tables: everything has to move then.
+    elsewhere: Cost,
     /// Load that has to be distributed before anything else counts.
     target: Cost,
     pub joins: Vec<WorkloadJoin>,
@@ -131,6 +147,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
             foreign_key: each(worth, MOST_FOREIGN_KEYS, graph.edges.len()),
             unique: each(worth / UNIQUE_PART, MOST_UNIQUES, uniques),
             trigger: each(worth / UNIQUE_PART, MOST_TRIGGERS, triggers),
+            elsewhere: if graph.schema.citus_tables.iter().any(|t| t.kind != "local") { ELSEWHERE } else { 0 },
             target: DATABASE * SPREAD_TARGET_PERCENT / 100,
             joins,
             filters,
@@ -159,7 +176,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
 
     /// Cost of each colocation group.
     pub fn group(&self) -> Cost {
-        if self.loads.guessed { GROUP_BY_GUESS } else { GROUP }
+        if self.loads.guessed && self.elsewhere == 0 { GROUP_BY_GUESS } else { GROUP }
     }
 
     /// Cost of distributing this much load and no more.
@@ -176,34 +193,37 @@ impl<'g, 'a> CostModel<'g, 'a> {
     pub fn placement(&self, layout: &Layout<'_>, table: TableId, charge: &mut Charges<'_>) {
         let load = self.load(table);
         let t = self.graph.table(table);
+        charge(Term::Move, self.moving(layout, table));
+        charge(Term::TenantApart, self.tenant_apart(table, layout.placement(table)));
         match layout.placement(table) {
-            Placement::Local => {
-                charge(Term::LocalLoad, load);
-                charge(Term::TenantApart, self.tenant(table, None));
-            }
+            Placement::Local => charge(Term::LocalLoad, load),
             Placement::Reference => {
-                charge(Term::TenantApart, self.tenant(table, None));
                 charge(Term::Copies, self.copies(table));
                 charge(Term::ReferenceTable, REFERENCE_TABLE);
                 charge(Term::TriggerLost, self.triggers(t));
-                charge(Term::Move, load * MOVE_PERCENT / 100);
             }
             Placement::Distributed { column, .. } => {
                 self.keys(layout, table, charge);
                 charge(Term::TriggerLost, self.triggers(t));
-                charge(Term::Move, load * MOVE_PERCENT / 100);
                 self.column(table, column, charge);
+                charge(Term::Backfill, self.backfill(table, column));
                 self.fan_out(table, column, charge);
                 charge(Term::Name, self.name(table, column));
-                charge(Term::TenantApart, self.tenant(table, Some(column)));
-                if let Some(backfill) = self.graph.backfill(table, column) {
-                    charge(Term::Backfill, self.backfill(table, backfill.bytes(self.graph).unwrap_or(1)));
-                    // Rows without a parent have to be found and mended first.
-                    let doubt = if backfill.is_certain { 0 } else { load / 50 + POINT / 5 };
-                    charge(Term::Backfill, doubt + BACKFILL_RIVAL * backfill.rivals().len() as Cost);
-                }
             }
         }
+    }
+
+    /// Writing the rows to where they go, unless they are there.
+    fn moving(&self, layout: &Layout<'_>, table: TableId) -> Cost {
+        let now = self.graph.citus_table(table);
+        let stays = match layout.placement(table) {
+            Placement::Local => now.is_none_or(|t| t.kind == "local"),
+            Placement::Reference => now.is_some_and(|t| t.kind == "reference"),
+            Placement::Distributed { .. } => now.is_some_and(|t| {
+                t.kind == "distributed" && t.distribution_column.as_deref() == layout.distribution_column_name(table)
+            }),
+        };
+        if stays { 0 } else { self.elsewhere + self.load(table) * MOVE_PERCENT / 100 }
     }
 
     /// A copy on every node: with three nodes half as much again as on one. Reads spread; disk and writes multiply, writes in
@@ -237,7 +257,8 @@ impl<'g, 'a> CostModel<'g, 'a> {
         let load = self.load(table);
         let c = self.graph.column(table, column);
         if !c.not_null {
-            charge(Term::NullableColumn, load / 50 + POINT / 5);
+            let seen = c.statistics.as_ref().is_some_and(|s| s.null_fraction > 0.0);
+            charge(Term::NullableColumn, load / 50 + POINT / 5 + if seen { load + NULLS_THERE } else { 0 });
         }
         let base = self.graph.base_type(&c.data_type);
         if base.is_some_and(|b| "BDTE".contains(b.category.as_str()) || is_float(&b.text) || b.kind == TypeKind::Enum) {
@@ -263,27 +284,29 @@ impl<'g, 'a> CostModel<'g, 'a> {
             charge(Term::Inferred, load / 500);
         }
         // A guess is no reason to spread a table that nothing else is joined with.
-        if self.loads.guessed && !self.classes.is_shared(table, column) {
+        if self.loads.guessed && self.elsewhere == 0 && !self.classes.is_shared(table, column) {
             charge(Term::Alone, load + POINT);
         }
     }
 
+    /// What it costs to give a table this column and to fill it; nothing for a column that is there.
+    fn backfill(&self, table: TableId, column: ColumnId) -> Cost {
+        let Some(backfill) = self.graph.backfill(table, column) else { return 0 };
+        let load = self.load(table);
+        // Rows that no path leads from have to be found and mended first.
+        let doubt = if backfill.is_certain { 0 } else { load / 50 + POINT / 5 };
+        BACKFILL + load * BACKFILL_PERCENT / 100 + doubt + BACKFILL_RIVAL * backfill.rivals().len() as Cost
+    }
+
     /// What it costs that a table whose rows belong to a tenant is not distributed by the tenant.
-    fn tenant(&self, table: TableId, column: Option<ColumnId>) -> Cost {
+    fn tenant_apart(&self, table: TableId, placement: Placement) -> Cost {
         let Some(backfills) = self.graph.backfills() else { return 0 };
         let Some(tenant) = backfills.tenant_of(table) else { return 0 };
-        if column.is_some_and(|c| self.classes.class(table, c) == tenant) {
+        if placement.distribution_column().is_some_and(|c| self.classes.class(table, c) == tenant) {
             return 0;
         }
         let each = TENANT_APART.min(ALL_TENANT_APART / backfills.tables_of_tenant().max(1) as Cost);
         each + self.load(table) * TENANT_APART_PERCENT / 100
-    }
-
-    /// What it costs to add a column to a table and fill it, when this many bytes are written for it.
-    pub fn backfill(&self, table: TableId, bytes: i64) -> Cost {
-        let own = self.graph.bytes(table).unwrap_or(0).max(1);
-        let again = i128::from(self.load(table)) * i128::from(bytes.max(0)) / i128::from(own);
-        BACKFILL + again as Cost * BACKFILL_PERCENT / 100
     }
 
     /// Statements that look for rows by other columns.
@@ -341,6 +364,10 @@ impl<'g, 'a> CostModel<'g, 'a> {
             // What a column is filled over holds of the rows without anybody's promise.
             ForeignKeyFate::Widened { columns, .. } if is_filled_over(self.graph, edge, &columns) => {
                 charge(Term::ForeignKeyWidened, self.foreign_key / 40);
+            }
+            // A composite foreign key says already what its rows share: that they share one more is a bold promise.
+            ForeignKeyFate::Widened { columns, .. } if edge.columns.len() > 1 && columns.len() > edge.columns.len() => {
+                charge(Term::ForeignKeyWidened, self.foreign_key * 3 / 5);
             }
             ForeignKeyFate::Widened { .. } => charge(Term::ForeignKeyWidened, self.foreign_key / 10),
             ForeignKeyFate::Lost { .. } => {

@@ -41,12 +41,12 @@ pub enum Term {
     Name,
     /// Tables that only names relate, apart.
     RelationApart,
+    /// A table whose rows belong to a tenant, placed otherwise.
+    TenantApart,
     /// Statements of the workload that join across nodes.
     JoinAcross,
     /// Statements of the workload that every node must answer.
     FanOut,
-    /// A table of a tenant's rows, not distributed by the tenant.
-    TenantApart,
     /// A table written once more, to where it goes.
     Move,
     /// A column that has to be added and filled first.
@@ -73,6 +73,7 @@ impl Term {
         Term::JoinAcross,
         Term::FanOut,
         Term::RelationApart,
+        Term::TenantApart,
         Term::CommonValue,
         Term::FewValues,
         Term::InOrder,
@@ -81,7 +82,6 @@ impl Term {
         Term::Alone,
         Term::Inferred,
         Term::Name,
-        Term::TenantApart,
         Term::Move,
         Term::Backfill,
     ];
@@ -109,9 +109,9 @@ impl Term {
             Term::Alone => "columns that no table shares",
             Term::Name => "names",
             Term::RelationApart => "related tables apart",
+            Term::TenantApart => "rows of tenants apart",
             Term::JoinAcross => "joins across nodes",
             Term::FanOut => "statements sent to every node",
-            Term::TenantApart => "tenants' tables placed otherwise",
             Term::Move => "moving the rows",
             Term::Backfill => "filling new columns",
             Term::Refused => "refused by Citus",

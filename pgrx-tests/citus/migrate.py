@@ -1,0 +1,535 @@
+#!/usr/bin/env python3
+"""Migrates populated schemas on a live Citus, by the script that the installed advisor writes, and looks whether all is there.
+
+usage: migrate.py --socket DIR --port COORDINATOR --bindir DIR --out DIR random|payments|corpus|failures [options]
+
+The cluster is that of pgrx-tests/citus/cluster.sh. What is looked at is what an owner of the database would: rows by
+count and checksum, everything that snapshot.sql finds in the catalog, the roles, columns and groups of the plan. What is
+not as it was must have been named before: by a row of plan_issues, or a step that announces a loss.
+"""
+
+import argparse
+import concurrent.futures
+import glob
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+import populated
+from live import Server, literal
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROJECT = os.path.dirname(os.path.dirname(HERE))
+with open(os.path.join(HERE, "snapshot.sql")) as file:
+    SNAPSHOT = file.read()
+# What a step that reports a trouble of the whole script begins with.
+ERROR = re.compile(r"^(?:psql:[^\n]*: )?(?:ERROR|FATAL|PANIC):  .*", re.M)
+
+
+class Fault(Exception):
+    """Something that a migration must not do."""
+
+
+class Case:
+    """A populated database on the cluster, and what was in it before."""
+
+    def __init__(self, server, name, folder, options):
+        self.server, self.database, self.folder, self.options = server, "%s_%s" % (name, threading.get_ident() % 100000), folder, options
+        self.faults, self.parents = [], {}
+        os.makedirs(folder, exist_ok=True)
+
+    def sql(self, text, check=True, database=None, **more):
+        return self.server.psql(database or self.database, text, check=check, **more)
+
+    def rows_of(self, query, database=None):
+        out, _ = self.sql("SELECT coalesce(json_agg(r), '[]') FROM (%s) AS r;" % query, database=database)
+        return json.loads(out)
+
+    def save(self, name, text):
+        with open(os.path.join(self.folder, name), "w") as file:
+            file.write(text)
+
+    def create(self, template="with_citus"):
+        drop(self.server, self.database)
+        for port in range(3 if template == "with_citus" else 1):
+            self.server.psql("postgres", "CREATE DATABASE %s TEMPLATE %s;" % (self.database, template), port=port)
+
+    def copy_of(self, other):
+        """The same database again, on every node."""
+        drop(self.server, self.database)
+        for port in range(3):
+            self.server.psql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s;\n"
+                             "CREATE DATABASE %s TEMPLATE %s;" % (literal(other.database), self.database, other.database), port=port)
+
+    def load(self, statements):
+        answers = self.server.each(self.database, statements)
+        self.save("schema.sql", "".join("%s%s;\n" % ("" if e is None else "-- refused: ", s.replace("\n", " ") if e else s)
+                                        for s, e in zip(statements, answers)))
+        self.save("refused.txt", "".join("%s\n    %s\n" % (s, e) for s, e in zip(statements, answers) if e))
+
+    def install_advisor(self):
+        self.sql("SET citus.enable_ddl_propagation = off; CREATE EXTENSION IF NOT EXISTS citus_advisor;")
+
+    # What is there ------------------------------------------------------------------------------------------------------
+
+    def snapshot(self):
+        out, _ = self.sql(SNAPSHOT)
+        return {(kind, relation, name): value for kind, relation, name, value in map(json.loads, out.splitlines())}
+
+    def checksums(self):
+        """Of each table and view the rows, sorted; partitions are in their parents."""
+        names, _ = self.sql("SET search_path = ''; SELECT oid::regclass FROM pg_class c WHERE relkind IN ('r', 'p') AND NOT relispartition "
+                            "AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'citus', 'citus_internal', 'advisor', "
+                            "'planned_migration') AND relname !~ '_1[0-9]{5}$' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = "
+                            "'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1;")
+        names = names.splitlines()
+        text = "SET row_security = off; SET search_path = ''; SET extra_float_digits = 1;\n" + "".join(
+            "\\echo @@%d\nCOPY (SELECT * FROM %s) TO STDOUT;\n" % pair for pair in enumerate(names))
+        out, _ = self.sql(text)
+        parts = re.split(r"^@@(\d+)\n", out, flags=re.M)[1:]
+        return {names[int(n)]: (len(rows.splitlines()), hashlib.md5("\n".join(sorted(rows.splitlines())).encode()).hexdigest())
+                for n, rows in zip(parts[::2], parts[1::2])}
+
+    # Planning and running -----------------------------------------------------------------------------------------------
+
+    def plan(self, database=None, overrides=None):
+        arguments = "overrides => %s" % literal(json.dumps(overrides)) if overrides else ""
+        self.arguments = arguments
+        self.planned_in = database or self.database
+        self.issues = self.rows_of("SELECT * FROM advisor.plan_issues(%s)" % arguments, database)
+        self.tables = self.rows_of("SELECT * FROM advisor.plan_tables(%s)" % arguments, database)
+        self.steps = self.rows_of("SELECT * FROM advisor.migration_steps(%s) ORDER BY step" % arguments, database)
+        self.script, _ = self.sql("SELECT advisor.plan_distribution(%s%sformat => 'sql');" % (arguments, ", " if arguments else ""), database=database)
+        self.save("script.sql", self.script)
+        self.rollback, _ = self.sql("SELECT advisor.plan_distribution(%s%sformat => 'rollback');" % (arguments, ", " if arguments else ""), database=database)
+
+    def run(self, text, name, flags=()):
+        """As a DBA would. Returns what psql said, and its status."""
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as file:
+            file.write(text)
+        done = subprocess.run(self.server.command("psql", self.database, "-X", "-f", path, *flags), capture_output=True, text=True,
+                              env={**os.environ, "PGOPTIONS": "-c lc_messages=C", "PGCLIENTENCODING": "UTF8"}, timeout=self.options.timeout)
+        self.save(name + ".out", done.stdout + "\n-- stderr\n" + done.stderr)
+        return done.stdout + done.stderr, done.returncode
+
+    # The verdict --------------------------------------------------------------------------------------------------------
+
+    def fault(self, text):
+        self.faults.append(text)
+
+    def named(self, kind, relation, name, before, after):
+        """Whether the plan has said that this object would be lost or otherwise."""
+        raw = re.sub(r'^"(.*)"$', lambda m: m[1].replace('""', '"'), name.rsplit(".", 1)[-1])
+        for issue in self.issues:
+            if kind == "sequence" and issue["object_type"] == "sequence" and issue["object_name"] in (relation, relation.split(".", 1)[-1].strip('"')):
+                return True
+            if issue["effect"] != "advice" and issue["relation"] in (relation, self.root_of(relation)) and issue["object_name"] in (name, raw):
+                return True
+        return any(s["relation"] in (relation, self.root_of(relation)) and s["statement"].startswith("-- ") and ('"%s"' % raw) in s["statement"]
+                   for s in self.steps)
+
+    def root_of(self, relation):
+        if not self.parents:
+            found = self.rows_of(
+                "SELECT format('%I.%I', n.nspname, c.relname) AS leaf, (SELECT format('%I.%I', rn.nspname, rc.relname) FROM pg_class rc "
+                "JOIN pg_namespace rn ON rn.oid = rc.relnamespace WHERE rc.oid = pg_partition_root(c.oid)) AS root "
+                "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relispartition AND relkind IN ('r', 'p')")
+            self.parents = {r["leaf"]: r["root"] for r in found} or {"": ""}
+        return self.parents.get(relation, relation)
+
+    def explained(self, key, before, after):
+        """Differences that are the migration's work."""
+        kind, relation, name = key
+        placed = {t["relation"]: t for t in self.tables}
+        mine = placed.get(self.root_of(relation))
+        column = mine and mine["distribution_column"]
+        if kind in ("constraint p", "constraint u") and before and after:
+            # Whether it is inherited: a partition's own key becomes its parent's.
+            before, after = (re.sub(r"( \| [tf] \| [tf] \| [tf] \| )?[tf]$", r"", x) for x in (before, after))
+            if before == after:
+                return True
+        if kind in ("constraint p", "constraint u", "index") and before and after and column:
+            quoted = r'(?:"%s"|%s)' % (re.escape(column.replace('"', '""')), re.escape(column))
+            # The distribution column went to the front of a key, from wherever it was.
+            without = lambda text: re.sub(r"\(\s*,\s*", "(", re.sub(r"(?<=[(,]) ?%s(?=[,)])" % quoted, "", text)).replace("(,", "(").replace(",)", ")")
+            strip = lambda text: re.sub(r" INCLUDE \(\)", "", without(text))
+            if "UNIQUE" in before or "PRIMARY KEY" in before:
+                return strip(before) == strip(after)
+        if kind == "column" and before and after and name == column:
+            return before.replace(" | f | ", " | t | ", 1) == after or re.sub(r" \| f \|", " | t |", before, 1) == after
+        return False
+
+    def compare(self, before, after):
+        for key in sorted(before.keys() | after.keys()):
+            was, now = before.get(key), after.get(key)
+            if was == now or self.explained(key, was, now):
+                continue
+            if self.named(*key, was, now):
+                continue
+            self.fault("%s %s of %s: %s" % (key[0], key[2], key[1], "lost: " + str(was) if now is None else
+                                            "new: " + str(now) if was is None else "was %s\n        is  %s" % (was, now)))
+
+    def compare_rows(self, before, after):
+        for table in sorted(before.keys() | after.keys()):
+            if before.get(table) != after.get(table):
+                self.fault("rows of %s: %s before, %s after" % (table, before.get(table), after.get(table)))
+
+    def compare_roles(self):
+        there = {r["relation"]: r for r in self.rows_of(
+            "SELECT format('%I.%I', n.nspname, c.relname) AS relation, CASE WHEN partmethod = 'h' THEN 'distributed' WHEN repmodel = 't' "
+            "THEN 'reference' ELSE 'local' END AS role, column_to_column_name(logicalrelid, partkey) AS distribution_column, colocationid "
+            "FROM pg_dist_partition JOIN pg_class c ON c.oid = logicalrelid JOIN pg_namespace n ON n.oid = relnamespace")}
+        ids, labels = {}, {}
+        for table in self.tables:
+            now = there.get(table["relation"], {"role": "local", "distribution_column": None})
+            if (now["role"], now["distribution_column"]) != (table["role"], table["distribution_column"]):
+                self.fault("%s is %s by %s, planned %s by %s" % (table["relation"], now["role"], now["distribution_column"], table["role"], table["distribution_column"]))
+            elif table["role"] == "distributed":
+                label, number = table["colocation_group"], now["colocationid"]
+                if ids.setdefault(label, number) != number or labels.setdefault(number, label) != label:
+                    self.fault("%s is in colocation group %s, not with the others of %s" % (table["relation"], number, label))
+
+    def nothing_left(self):
+        self.install_advisor()
+        again = self.rows_of("SELECT * FROM advisor.migration_steps(%s)" % self.arguments)
+        if again:
+            now = {t["relation"]: t for t in self.rows_of("SELECT * FROM advisor.plan_tables(%s)" % self.arguments)}
+            for t in self.tables:
+                n = now[t["relation"]]
+                if any(n[k] != t[k] for k in ("role", "distribution_column", "colocation_group")):
+                    self.fault("%s was planned %s by %s, and is planned %s by %s" % (t["relation"], t["role"], t["distribution_column"], n["role"], n["distribution_column"]))
+            self.fault("planned again, there are %d steps: %s" % (len(again), [(s["phase"], s["relation"], s["because"][:90]) for s in again if s["phase"] not in ("prepare",)][:3] or again[0]))
+        blocked = self.rows_of("SELECT * FROM advisor.check_distribution() WHERE effect = 'blocked'")
+        for issue in blocked:
+            self.fault("check_distribution(): %s %s of %s: %s" % (issue["code"], issue["object_name"], issue["relation"], issue["message"]))
+        left, _ = self.sql("SELECT nspname FROM pg_namespace WHERE nspname ~ 'migration';")
+        if left.strip():
+            self.fault("schema %s was left behind" % left.strip())
+
+    def nothing_forgotten(self, before):
+        """In the middle of a migration: each constraint is there, or written down, or its loss was named."""
+        noted = set()
+        there, _ = self.sql("SELECT to_regclass('planned_migration.put_aside') IS NOT NULL;")
+        if there.strip() == "t":
+            noted = {(r["relation"], r["name"]) for r in self.rows_of("SELECT relation, name FROM planned_migration.put_aside")}
+        now = self.snapshot()
+        for kind, relation, name in before:
+            if kind.startswith("constraint") and (kind, relation, name) not in now and not self.named(kind, relation, name, None, None) \
+                    and not {(relation, name), (self.root_of(relation), name)} & noted:
+                # What partitions inherit has names of its own.
+                if self.root_of(relation) == relation:
+                    self.fault("%s %s of %s is neither there nor written down" % (kind, name, relation))
+
+    def go_back(self, before, rows):
+        """By the script that was made together with the migration's."""
+        said, status = self.run(self.rollback, "back.sql")
+        if not self.said_no_error(said, status, "the way back"):
+            return
+        self.compare_rows(rows, self.checksums())
+        after = self.snapshot()
+        for key in sorted(before.keys() | after.keys()):
+            if before.get(key) != after.get(key) and not (key[0] == "sequence" and self.named(*key, None, None)):
+                self.fault("after the way back %s %s of %s: was %s\n        is  %s" % (key[0], key[2], key[1], before.get(key), after.get(key)))
+        left, _ = self.sql("SELECT logicalrelid FROM pg_dist_partition; SELECT nspname FROM pg_namespace WHERE nspname = 'planned_migration';")
+        if left.strip():
+            self.fault("after the way back there is still: %s" % left)
+
+    def twin(self, name, folder):
+        """Another database for the same plan."""
+        twin = Case(self.server, name, os.path.join(self.folder, folder), self.options)
+        twin.issues, twin.tables, twin.steps, twin.arguments = self.issues, self.tables, self.steps, self.arguments
+        return twin
+
+    def said_no_error(self, said, status, what="the script"):
+        errors = ERROR.findall(said)
+        if errors or status:
+            at = said[max(0, said.find(errors[0])):][:1500] if errors else said[-800:]
+            self.fault("%s ended in an error (%s): %s" % (what, status, at))
+        return not errors and not status
+
+    def compare_all(self, before, rows):
+        self.compare_rows(rows, self.checksums())
+        after = self.snapshot()
+        self.compare(before, after)
+        self.compare_roles()
+        self.nothing_left()
+
+
+def gexec(arguments):
+    return "SELECT statement FROM advisor.migration_steps(%s) ORDER BY step \\gexec\n" % arguments
+
+
+def drop(server, database):
+    for port in range(3):
+        server.psql("postgres", "DROP DATABASE IF EXISTS %s WITH (FORCE);" % database, port=port, check=False)
+
+
+def try_random(server, seed, options):
+    """A seed in one of the ways in which a plan becomes a migration."""
+    case = Case(server, "random", os.path.join(options.out, "seed-%06d" % seed), options)
+    elsewhere = Case(server, "plain", os.path.join(options.out, "seed-%06d" % seed, "plain"), options) if seed % 4 == 2 else None
+    statements = populated.generate(seed)
+    overrides = populated.overrides(seed)
+    try:
+        case.create()
+        case.load(statements)
+        case.sql("ANALYZE;")
+        if elsewhere:
+            elsewhere.create("with_advisor")
+            elsewhere.load(statements)
+            elsewhere.sql("ANALYZE;")
+        else:
+            case.install_advisor()
+        before, rows = case.snapshot(), case.checksums()
+        if sum(n for n, _ in rows.values()) < 20:
+            case.fault("only %d rows were loaded" % sum(n for n, _ in rows.values()))
+        case.plan(elsewhere.database if elsewhere else None, overrides)
+        way = {0: "file", 1: "gexec", 2: "elsewhere", 3: "one transaction"}[seed % 4]
+        if way == "gexec":
+            said, status = case.run(gexec(case.arguments), "run.sql")
+        else:
+            said, status = case.run(case.script, "run.sql", ["-1"] if way == "one transaction" else [])
+        if case.said_no_error(said, status):
+            case.compare_all(before, rows)
+            if not case.faults and seed % 3 == 0:
+                way += ", and back"
+                case.go_back(before, rows)
+    finally:
+        if not options.keep:
+            for one in filter(None, (case, elsewhere)):
+                drop(server, one.database)
+    roles = [t["role"] for t in case.tables]
+    return case.faults, "%d tables: %d distributed, %d reference, %d local; %d rows; %s" % (
+        len(roles), roles.count("distributed"), roles.count("reference"), roles.count("local"), sum(n for n, _ in rows.values()), way)
+
+
+def ready(case, statements):
+    """Loads a case and plans it there. What was in it before: catalog and rows."""
+    case.create()
+    case.load(statements)
+    case.sql("ANALYZE;")
+    case.install_advisor()
+    return case.snapshot(), case.checksums()
+
+
+def try_payments(server, which, options):
+    """The payment example with its events; then from a distribution that somebody chose badly."""
+    case = Case(server, "payments", os.path.join(options.out, "payments-%s" % which), options)
+    schema = ""
+    for name in ("payments.sql", "payments_rows.sql"):
+        with open(os.path.join(PROJECT, "demo", name)) as file:
+            schema += file.read()
+    try:
+        case.create()
+        case.sql(schema)
+        if which == "badly distributed":
+            # Foreign keys that Citus refused were given up; the events spread by their own number.
+            case.sql("DELETE FROM payment_events WHERE event_id > 20000;"
+                     "ALTER TABLE payment_events DROP CONSTRAINT payment_events_payment_users_fk, DROP CONSTRAINT payment_events_payment_merchants_fk;"
+                     "SELECT create_reference_table('event_types');"
+                     "SELECT create_distributed_table('payment_events', 'event_id', colocate_with => 'none');"
+                     "SELECT create_distributed_table('payment_users', 'user_id', colocate_with => 'none');"
+                     "SELECT create_distributed_table('payment_merchants', 'merchant_id', colocate_with => 'none');"
+                     "SELECT truncate_local_data_after_distributing_table(t::regclass) FROM unnest(ARRAY['event_types', 'payment_events', "
+                     "'payment_users', 'payment_merchants']) AS t;")
+        case.sql("ANALYZE;")
+        case.install_advisor()
+        before, sums = case.snapshot(), case.checksums()
+        case.plan()
+        placed = {t["relation"]: (t["role"], t["distribution_column"]) for t in case.tables}
+        wanted = {"public.payment_events": ("distributed", "user_id"), "public.payment_users": ("distributed", "user_id"),
+                  "public.payment_merchants": ("reference", None), "public.event_types": ("reference", None)}
+        if placed != wanted:
+            case.fault("planned: %s" % placed)
+        if which == "badly distributed":
+            moved = {s["relation"] for s in case.steps if s["phase"] in ("reference", "distribute")}
+            if moved != {"public.payment_events", "public.payment_merchants"}:
+                case.fault("the difference is not what differs: %s" % sorted(moved))
+        said, status = case.run(case.script, "run.sql")
+        if case.said_no_error(said, status):
+            case.compare_all(before, sums)
+        return case.faults, "%d events" % sums["public.payment_events"][0]
+    finally:
+        if not options.keep:
+            drop(server, case.database)
+
+
+def load_file(case, path, propagate):
+    done = subprocess.run(case.server.command("psql", case.database, "-X", "-q", "-f", path), capture_output=True, text=True, timeout=case.options.timeout,
+                          env={**os.environ, "PGOPTIONS": "-c client_min_messages=error -c citus.enable_ddl_propagation=" + propagate})
+    case.save("load.out", done.stderr)
+    return ERROR.findall(done.stderr)
+
+
+def try_corpus(server, path, options):
+    """A real schema: with a few rows where that is easy."""
+    case = Case(server, "corpus", os.path.join(options.out, "corpus-" + os.path.basename(path)[:-4]), options)
+    how = ""
+    try:
+        case.create()
+        errors = load_file(case, path, "on")
+        if errors:
+            # Citus wants to bring each object to the workers at once, and cannot with all: here they exist before it knows.
+            how = "; loaded behind Citus' back, since: " + errors[0].split("ERROR:  ")[-1]
+            case.create()
+            errors = load_file(case, path, "off")
+        if errors:
+            return ["does not load: " + errors[0]], ""
+        filled = fill(case)
+        case.sql("ANALYZE;")
+        case.install_advisor()
+        before, sums = case.snapshot(), case.checksums()
+        case.plan()
+        said, status = case.run(case.script, "run.sql")
+        if case.said_no_error(said, status):
+            case.compare_all(before, sums)
+        roles = [t["role"] for t in case.tables]
+        return case.faults, "%s: %d tables: %d distributed, %d reference, %d local; %d rows%s" % (
+            os.path.basename(path)[:-4], len(roles), roles.count("distributed"), roles.count("reference"), roles.count("local"), filled, how)
+    finally:
+        if not options.keep:
+            drop(server, case.database)
+
+
+# Three rows of the plainest values: for all columns, or if PostgreSQL refuses that for those that have to have one.
+FILL = r"""DO $fill$ DECLARE target regclass := %s; all_columns boolean; columns text; vals text; BEGIN
+  FOR n IN 1..3 LOOP FOREACH all_columns IN ARRAY ARRAY[true, false] LOOP
+    SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum), string_agg(CASE
+      WHEN typcategory = 'N' THEN '@'
+      WHEN typcategory = 'S' THEN format('left(%%L || @, %%s)', 'v', CASE WHEN atttypmod > 4 THEN atttypmod - 4 ELSE 9 END)
+      WHEN typcategory = 'B' THEN 'true'
+      WHEN typname = 'uuid' THEN format('(%%L || @)::uuid', '00000000-0000-0000-0000-00000000000')
+      WHEN typcategory = 'D' THEN format('(%%L::date + @)', '2024-01-01')
+      WHEN typname IN ('json', 'jsonb') THEN quote_literal('{}')
+      ELSE 'NULL' END, ', ' ORDER BY attnum)
+    INTO columns, vals FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
+    WHERE attrelid = target AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attidentity = '' AND NOT atthasdef
+      AND (attnotnull OR all_columns);
+    BEGIN
+      IF columns IS NULL THEN EXECUTE format('INSERT INTO %%s DEFAULT VALUES', target);
+      ELSE EXECUTE format('INSERT INTO %%s (%%s) VALUES (%%s)', target, columns, replace(vals, '@', n::text)); END IF;
+      EXIT;
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+  END LOOP; END LOOP;
+END $fill$;
+"""
+
+
+def fill(case):
+    # Twice: parents may come after their children.
+    names = list(case.checksums())
+    case.sql("".join(FILL % literal(name) for name in names + names), check=False)
+    return sum(n for n, _ in case.checksums().values())
+
+
+def injected(steps, at, goes_on):
+    r"""The script with a statement that fails when it has done its work; psql stops there, or goes on as \gexec does."""
+    lines = ["\\set ON_ERROR_STOP %s" % ("off" if goes_on else "on")]
+    for number, statement in enumerate(steps):
+        lines += ["BEGIN;", statement, "SELECT 1 / 0 AS injected;", "COMMIT;"] if number == at else [statement]
+    return "\n".join(lines) + "\n"
+
+
+def try_failures(server, seed, options):
+    """Each statement in turn fails. Nothing may be lost, and a second run completes: the same script, or a plan made
+    anew. Then all failures one after the other on the same database."""
+    base = Case(server, "base", os.path.join(options.out, "failures-%06d" % seed), options)
+    faults, tried = [], 0
+    try:
+        before, rows = ready(base, populated.generate(seed))
+        base.plan(None, populated.overrides(seed))
+        steps = [s["statement"] for s in base.steps]
+        runnable = [n for n, s in enumerate(steps) if not s.startswith("--")]
+        for turn, at in enumerate(runnable):
+            goes_on, anew = turn % 2 == 1, turn % 4 >= 2
+            case = base.twin("fail", "at-%03d" % at)
+            try:
+                case.copy_of(base)
+                said, _ = case.run(injected(steps, at, goes_on), "first.sql")
+                if "division by zero" not in said:
+                    case.fault("the statement was not reached: " + said[-500:])
+                case.compare_rows(rows, case.checksums())
+                case.nothing_forgotten(before)
+                if anew:
+                    case.issues = base.issues + case.rows_of("SELECT * FROM advisor.plan_issues(%s)" % case.arguments)
+                said, status = case.run(gexec(case.arguments) if anew else base.script, "second.sql")
+                if case.said_no_error(said, status, "the second run"):
+                    case.compare_all(before, rows)
+            finally:
+                if not (options.keep and case.faults):
+                    drop(server, case.database)
+            tried += 1
+            faults += ["step %d (%s, psql %s, then %s): %s" % (at + 1, base.steps[at]["phase"], "goes on" if goes_on else "stops",
+                                                               "a new plan" if anew else "the same script", f) for f in case.faults]
+        case = base.twin("chain", "chain")
+        try:
+            case.copy_of(base)
+            for at in runnable:
+                case.run(injected(steps, at, False), "cut.sql")
+                tried += 1
+            said, status = case.run(base.script, "last.sql")
+            if case.said_no_error(said, status, "the last run"):
+                case.compare_all(before, rows)
+            faults += ["cut everywhere: " + f for f in case.faults]
+        finally:
+            drop(server, case.database)
+    finally:
+        if not options.keep:
+            drop(server, base.database)
+    return faults, "%d statements, %d failures" % (len(runnable), tried)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--socket", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--bindir", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cases", type=int, default=300)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--timeout", type=int, default=1800, help="seconds for a script")
+    parser.add_argument("--corpus", help="folder of schemas")
+    parser.add_argument("--only", action="append", help="of these names")
+    parser.add_argument("--keep", action="store_true", help="leave the databases")
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("what", choices=["random", "payments", "corpus", "failures"])
+    options = parser.parse_args()
+    server = Server(options.socket, options.port, options.bindir)
+    seeds = range(options.seed, options.seed + options.cases)
+    schemas = sorted(glob.glob(os.path.join(options.corpus or "", "*.sql")))
+    ways = {"random": (try_random, seeds), "failures": (try_failures, seeds), "payments": (try_payments, ["as it is", "badly distributed"]),
+            "corpus": (try_corpus, [p for p in schemas if not options.only or os.path.basename(p)[:-4] in options.only])}
+    attempt, cases = ways[options.what]
+    good, started = 0, time.time()
+
+    def one(case):
+        try:
+            return case, *attempt(server, case, options)
+        except Exception as error:
+            return case, ["could not be tried: %s" % (error if isinstance(error, RuntimeError) else traceback.format_exc())], ""
+
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for case, faults, summary in pool.map(one, cases):
+            good += not faults
+            if faults or options.verbose:
+                print("%s %s: %s" % ("FAILED" if faults else "ok    ", case, summary))
+            for fault in faults[:8]:
+                print("    " + fault.strip().replace("\n", "\n    "))
+            if len(faults) > 8:
+                print("    and %d more" % (len(faults) - 8))
+            sys.stdout.flush()
+    print("%s: %d/%d ok in %d s" % (options.what, good, len(cases), time.time() - started))
+    return 0 if good == len(cases) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

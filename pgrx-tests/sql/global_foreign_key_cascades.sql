@@ -1,0 +1,70 @@
+-- What cascades must not do: reach rows of another key, or begin where a row has only moved.
+CREATE SCHEMA cascades;
+SET search_path = cascades;
+SET client_min_messages = warning;
+
+-- The twin has native keys; the order of rows is the same.
+CREATE TABLE pk (id int NOT NULL, p int NOT NULL) PARTITION BY LIST (p);
+CREATE TABLE pk_0 PARTITION OF pk FOR VALUES IN (0);
+CREATE TABLE pk_1 PARTITION OF pk FOR VALUES IN (1);
+CREATE TABLE fk (row int, x int);
+CREATE INDEX ON fk (x);
+SELECT advisor.add_global_unique('pk', 'id', 'pk_key');
+SELECT advisor.add_global_foreign_key('fk', 'x', 'pk', 'id', 'fk_ref', on_delete => 'cascade', on_update => 'cascade');
+CREATE TABLE native_pk (id int CONSTRAINT native_pk_key UNIQUE, p int);
+CREATE TABLE native_fk (row int, x int CONSTRAINT native_fk_ref REFERENCES native_pk (id) ON DELETE CASCADE ON UPDATE CASCADE);
+INSERT INTO pk VALUES (1, 0), (2, 1);
+INSERT INTO fk VALUES (1, 1), (2, 2);
+INSERT INTO native_pk VALUES (1, 0), (2, 1);
+INSERT INTO native_fk VALUES (1, 1), (2, 2);
+
+-- Keys that follow one another: what referenced 1 must not end where 2 went.
+UPDATE native_pk SET id = id + 1;
+UPDATE pk SET id = id + 1;
+-- Rows exchange their keys.
+UPDATE native_pk SET id = 3 - id;
+UPDATE pk SET id = 3 - id;
+-- The other order takes no key before it is free.
+UPDATE native_pk SET id = id - 1;
+UPDATE pk SET id = id - 1;
+SELECT * FROM native_fk ORDER BY row;
+SELECT * FROM fk ORDER BY row;
+-- In two statements each key is free in time.
+UPDATE pk SET id = 7 WHERE id = 1;
+UPDATE pk SET id = 8 WHERE id = 7;
+SELECT * FROM fk ORDER BY row;
+
+-- A move is not a deletion, whatever the rows.
+UPDATE pk SET p = 1 - p;
+SELECT tableoid::regclass, * FROM pk ORDER BY id;
+SELECT * FROM fk ORDER BY row;
+-- By DELETE and INSERT it is one, as natively.
+WITH gone AS (DELETE FROM pk WHERE id = 8 RETURNING *) INSERT INTO pk SELECT id, 0 FROM gone;
+SELECT * FROM fk ORDER BY row;
+-- Key and place at once: nobody could tell the referencing rows where to go.
+DELETE FROM fk;
+DELETE FROM pk;
+INSERT INTO pk VALUES (1, 0), (2, 1);
+INSERT INTO fk VALUES (1, 1);
+\set VERBOSITY verbose
+UPDATE pk SET id = 5, p = 1 WHERE id = 1;
+\set VERBOSITY default
+-- Where nothing references the key, it goes.
+UPDATE pk SET id = 5, p = 0 WHERE id = 2;
+SELECT tableoid::regclass, * FROM pk ORDER BY id;
+
+-- A chain of rows that reference one another, through partitions.
+CREATE TABLE tree (id int NOT NULL, p int NOT NULL, parent int) PARTITION BY LIST (p);
+CREATE TABLE tree_0 PARTITION OF tree FOR VALUES IN (0);
+CREATE TABLE tree_1 PARTITION OF tree FOR VALUES IN (1);
+CREATE INDEX ON tree (parent);
+SELECT advisor.add_global_unique('tree', 'id');
+SELECT advisor.add_global_foreign_key('tree', 'parent', 'tree', 'id', on_delete => 'cascade');
+INSERT INTO tree SELECT g, g % 2, nullif(g - 1, 0) FROM generate_series(1, 200) g;
+DELETE FROM tree WHERE id = 101;
+SELECT count(*), max(id) FROM tree;
+DELETE FROM tree WHERE id = 1;
+SELECT count(*) FROM tree;
+
+SET client_min_messages = warning;
+DROP SCHEMA cascades CASCADE;
