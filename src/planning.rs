@@ -8,6 +8,8 @@ use citus_planner::plan::Plan;
 use citus_planner::report::{self, Format};
 use citus_planner::rules::{self, Finding, RULES};
 use citus_planner::schema::Schema;
+use citus_planner::search::alternatives::alternatives;
+use citus_planner::search::cost::points;
 use citus_planner::{ASSUMED_NODES, Prices, Request, audit, migration};
 use pgrx::prelude::*;
 
@@ -284,6 +286,63 @@ fn milliseconds(ms: f64) -> AnyNumeric {
     AnyNumeric::try_from(format!("{ms:.3}").as_str()).unwrap_or_else(|_| AnyNumeric::from(0))
 }
 
+#[pg_extern(stable, parallel_restricted)]
+fn plan_alternatives(
+    schemas: default!(Option<Names>, "NULL"),
+    overrides: default!(Option<Jsonb>, "'{}'"),
+    how_many: default!(Option<i32>, "3"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(rank, i32),
+            name!(label, Text),
+            name!(assignment, Jsonb),
+            name!(cost, AnyNumeric),
+            name!(foreign_keys_kept, i32),
+            name!(foreign_keys_widened, i32),
+            name!(foreign_keys_dropped, i32),
+            name!(uniques_widened, i32),
+            name!(uniques_lost, i32),
+            name!(bytes_distributed, i64),
+            name!(bytes_replicated, i64),
+            name!(bytes_backfilled, i64),
+            name!(because, Text),
+        ),
+    >,
+> {
+    let request = request(schemas, overrides)?;
+    let mut schema = catalog::read_for_planning()?;
+    read_workload(&mut schema)?;
+    let graph = Graph::new(&schema);
+    let alternatives = alternatives(&graph, &request, how_many.unwrap_or(3), &mut || {
+        check_for_interrupts!();
+    })
+    .map_err(refuse)?;
+    let mut rows = Vec::new();
+    for (rank, alternative) in (1..).zip(alternatives) {
+        let figures = alternative.plan.figures();
+        let assignment = serde_json::to_string(&alternative.plan.layout.to_assignment()).map_err(internal)?;
+        let cost = points(alternative.cost());
+        rows.push((
+            rank,
+            Text(alternative.label),
+            Jsonb(assignment),
+            AnyNumeric::try_from(cost.as_str()).map_err(internal)?,
+            figures.foreign_keys_kept,
+            figures.foreign_keys_widened,
+            figures.foreign_keys_dropped,
+            figures.uniques_widened,
+            figures.uniques_lost,
+            figures.bytes_distributed,
+            figures.bytes_replicated,
+            figures.bytes_backfilled,
+            Text(alternative.because),
+        ));
+    }
+    Ok(TableIterator::new(rows))
+}
+
 /// The register of rules; `advisor.rules` shows it.
 #[pg_extern(name = "_rules", immutable, parallel_safe)]
 fn rules() -> TableIterator<
@@ -314,16 +373,7 @@ fn rules() -> TableIterator<
 
 /// Reads the database, plans it as asked, and hands the plan to `read`.
 fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnOnce(&Plan<'_>) -> R) -> Result<R> {
-    let overrides = match overrides {
-        Some(overrides) => parse_assignment(&overrides, "overrides")?,
-        None => Assignment::default(),
-    };
-    let request = Request {
-        schemas: schema_names(schemas)?,
-        overrides,
-        search_path: catalog::search_path()?,
-        prices: Prices { foreign_key_worth: guc::foreign_key_worth(), nodes: guc::nodes().unwrap_or(ASSUMED_NODES) },
-    };
+    let request = request(schemas, overrides)?;
     let mut schema = catalog::read_for_planning()?;
     read_workload(&mut schema)?;
     let graph = Graph::new(&schema);
@@ -341,6 +391,20 @@ fn read_workload(schema: &mut Schema) -> Result<()> {
         Err(why) => schema.no_workload = Some(why),
     }
     Ok(())
+}
+
+/// What is asked for by the arguments, and by the session's settings.
+fn request(schemas: Option<Names>, overrides: Option<Jsonb>) -> Result<Request> {
+    let overrides = match overrides {
+        Some(overrides) => parse_assignment(&overrides, "overrides")?,
+        None => Assignment::default(),
+    };
+    Ok(Request {
+        schemas: schema_names(schemas)?,
+        overrides,
+        search_path: catalog::search_path()?,
+        prices: Prices { foreign_key_worth: guc::foreign_key_worth(), nodes: guc::nodes().unwrap_or(ASSUMED_NODES) },
+    })
 }
 
 /// The argument `schemas`: no element may be NULL.

@@ -46,6 +46,8 @@ pub struct SearchOutcome {
     pub price: Price,
     /// What it would cost to leave everything local.
     pub baseline: Cost,
+    /// What of the load can be distributed at all.
+    pub reachable: Cost,
     /// What the loss of one foreign key of a small table costs.
     pub foreign_key_worth: Cost,
     /// Layouts that there are.
@@ -129,6 +131,22 @@ pub struct LostObject {
     /// Raw name.
     pub name: String,
     pub code: &'static str,
+}
+
+/// What a plan keeps, changes and moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    pub foreign_keys_kept: i32,
+    pub foreign_keys_widened: i32,
+    pub foreign_keys_dropped: i32,
+    pub uniques_widened: i32,
+    pub uniques_lost: i32,
+    /// Of tables that are spread over the nodes.
+    pub bytes_distributed: i64,
+    /// Of tables that each node has a copy of, counted once.
+    pub bytes_replicated: i64,
+    /// Written to fill columns that are new.
+    pub bytes_backfilled: i64,
 }
 
 impl<'a> Plan<'a> {
@@ -222,6 +240,28 @@ impl<'a> Plan<'a> {
     /// What there is to know of a column that a table gets.
     pub fn backfill(&self, planned: &PlannedBackfill) -> &'a Backfill {
         self.graph().backfill(planned.table, planned.column).expect("a planned backfill was offered")
+    }
+
+    /// The plan in a few numbers.
+    pub fn figures(&self) -> Figures {
+        let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        let foreign_keys =
+            |wanted: fn(&ForeignKeyFate) -> bool| count(self.foreign_keys.iter().filter(|f| wanted(&f.fate)).count());
+        let keys = |wanted: fn(&KeyFate) -> bool| count(self.keys.iter().filter(|k| wanted(&k.fate)).count());
+        let bytes = |wanted: fn(Placement) -> bool| {
+            let all = self.tables.iter().filter(|t| wanted(self.layout.placement(t.table)));
+            all.filter_map(|t| t.bytes).sum()
+        };
+        Figures {
+            foreign_keys_kept: foreign_keys(|f| matches!(f, ForeignKeyFate::Kept)),
+            foreign_keys_widened: foreign_keys(|f| matches!(f, ForeignKeyFate::Widened { .. })),
+            foreign_keys_dropped: foreign_keys(|f| matches!(f, ForeignKeyFate::Lost { .. })),
+            uniques_widened: keys(|k| matches!(k, KeyFate::Widened { .. })),
+            uniques_lost: keys(|k| matches!(k, KeyFate::Lost { .. })),
+            bytes_distributed: bytes(Placement::is_distributed),
+            bytes_replicated: bytes(|p| p == Placement::Reference),
+            bytes_backfilled: 0,
+        }
     }
 
     /// The findings to report: without those that the user ignores.

@@ -19,7 +19,7 @@ fn violations(
     let relation = required(relation, "relation")?.0;
     let name = required(constraint_name, "constraint_name")?.0;
     if let Some(key) = foreign_key::definition::find(relation, &name)? {
-        return Ok(TableIterator::new(foreign_key::orphans::violations(&key)?.into_iter()));
+        return Ok(TableIterator::new(foreign_key::orphans::violations(&key)?));
     }
     let constraint = look_up(relation, &name)?;
     let columns = qualified(&constraint, "t");

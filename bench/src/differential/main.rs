@@ -39,6 +39,9 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("expect", "equal", "equal, or different: the run passes if it found some"),
 ];
 
+/// A schedule that is not small by then is printed as it is.
+const MOST_SHRINKING: Duration = Duration::from_secs(15);
+
 struct Differential {
     ours: Stage,
     plain: Stage,
@@ -249,7 +252,11 @@ impl Differential {
         let mut built = difference.case;
         let mut twin = twin;
         let mut ignored = Tally::default();
+        let started = Instant::now();
         let small = shrink::shrink(difference, |case, schedule| {
+            if started.elapsed() > MOST_SHRINKING {
+                return Ok(None);
+            }
             if *case != built {
                 self.build(case)?;
                 built = *case;

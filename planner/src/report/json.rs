@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::backfill::sql;
 use crate::graph::{ColumnId, Edge, Graph, TableId};
-use crate::plan::{ForeignKeyFate, KeyFate, Plan, PlannedBackfill};
+use crate::plan::{ForeignKeyFate, KeyFate, Plan, PlannedBackfill, SearchOutcome};
 use crate::rules::ObjectType;
+use crate::search::cost::{Cost, DATABASE, POINT, Subject};
 
 /// Raised when a reader must know that fields changed their meaning.
 const FORMAT_VERSION: u32 = 1;
@@ -34,6 +35,7 @@ pub fn render(plan: &Plan<'_>) -> Value {
             "reference_tables": names(t.shared.clone()),
             "statements": t.statements(graph),
         })),
+        "cost": plan.search.as_ref().map(|s| cost(plan, s)),
         "groups": plan.layout.groups.iter().enumerate().map(|(id, label)| json!({
             "label": label,
             "tables": names(plan.layout.members(id)),
@@ -126,6 +128,44 @@ fn backfill(plan: &Plan<'_>, planned: &PlannedBackfill) -> Value {
         "bytes": planned.bytes,
         "statement": format!("{};", sql::fill(&plan.layout, backfill)),
     })
+}
+
+/// What the layout costs, in points of which the load of the database is a thousand: every number, and what it is for.
+fn cost(plan: &Plan<'_>, search: &SearchOutcome) -> Value {
+    let graph = plan.graph();
+    let relation = |t: TableId| graph.table(t).name.to_string();
+    json!({
+        "points": points(search.price.total()),
+        "bound": points(search.bound),
+        "everything_local": points(search.baseline),
+        "database": points(DATABASE),
+        "one_foreign_key": points(search.foreign_key_worth),
+        "terms": search.price.by_term().into_iter().map(|(term, cost)| json!({
+            "term": term, "points": points(cost),
+        })).collect::<Vec<_>>(),
+        "charges": search.price.charges.iter().map(|charge| {
+            let mut value = json!({"term": charge.term, "points": points(charge.cost)});
+            match charge.subject {
+                Subject::Layout => {}
+                Subject::Group(group) => value["group"] = json!(plan.layout.groups[group]),
+                Subject::Table(table) => value["relation"] = json!(relation(table)),
+                Subject::ForeignKey(edge) => {
+                    let edge = &graph.edges[edge];
+                    value["relation"] = json!(relation(edge.referencing));
+                    value["foreign_key"] = json!(graph.foreign_key(edge).name);
+                }
+                Subject::Relation(from, to) => {
+                    value["relation"] = json!(relation(from));
+                    value["related"] = json!(relation(to));
+                }
+            }
+            value
+        }).collect::<Vec<_>>(),
+    })
+}
+
+fn points(cost: Cost) -> f64 {
+    cost as f64 / POINT as f64
 }
 
 fn column<'g>(graph: &'g Graph<'_>, table: TableId, column: ColumnId) -> &'g str {

@@ -12,6 +12,7 @@ use crate::layout::Placement;
 use crate::plan::{ForeignKeyFate, KeyFate, Plan, PlannedTable, SearchOutcome};
 use crate::rules::{Effect, Finding, Level, ObjectType};
 use crate::schema::{RelationName, TableKind};
+use crate::search::cost::{Cost, POINT};
 
 /// Columns that the report keeps to.
 const WIDTH: usize = 120;
@@ -34,6 +35,9 @@ const LOSSES_SHOWN: usize = 15;
 
 /// Changed keys that are listed one by one.
 const CHANGES_SHOWN: usize = 12;
+
+/// Terms of the price that are named.
+const TERMS_SHOWN: usize = 3;
 
 pub fn render(plan: &Plan<'_>) -> Vec<String> {
     let graph = plan.graph();
@@ -194,6 +198,7 @@ impl Report<'_, '_> {
         }
         self.wrapped(0, &words.join(" "));
         let Some(search) = &self.plan.search else { return };
+        self.cost(search);
         if search.sizes_guessed {
             self.wrapped(
                 0,
@@ -285,6 +290,28 @@ impl Report<'_, '_> {
             let rest = statements.len() - STATEMENTS_SHOWN;
             self.line(format!("    and {}, to {pattern}; format => 'json' has them all", thousands(rest as i64)));
         }
+    }
+
+    /// What the plan costs and for what, beside leaving everything as it is.
+    fn cost(&mut self, search: &SearchOutcome) {
+        let mut terms = search.price.by_term();
+        terms.sort_by_key(|&(_, cost)| std::cmp::Reverse(cost));
+        let more: Cost = terms.iter().skip(TERMS_SHOWN).map(|t| t.1).sum();
+        let mut parts: Vec<String> =
+            terms.iter().take(TERMS_SHOWN).map(|(term, cost)| format!("{} {}", term.as_str(), points(*cost))).collect();
+        if terms.len() > TERMS_SHOWN {
+            parts.push(format!("other {}", points(more)));
+        }
+        let what = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        let total = points(search.price.total());
+        self.wrapped(
+            0,
+            &format!(
+                "Costs {total} points{what}; everything left local: {}. The load of the database is 1,000, a foreign key {}.",
+                points(search.baseline),
+                points(search.foreign_key_worth)
+            ),
+        );
     }
 
     fn tables(&mut self) {
@@ -714,8 +741,23 @@ fn how_sure(search: &SearchOutcome) -> String {
         (true, 1) => "The only layout left by the overrides.".to_owned(),
         (true, n) if n < 1_000_000_000 => format!("Best of {} layouts (proven{guess}).", thousands(n as i64)),
         (true, n) => format!("Best of more than 10^{} layouts (proven{guess}).", n.ilog10()),
-        (false, _) => format!("Not proven best: the search ended after {} steps.", thousands(search.steps as i64)),
+        (false, _) => format!(
+            "Not proven best within {} steps: at most {} worse than the best there is{guess}.",
+            thousands(search.steps as i64),
+            at_most_percent(search.price.total() - search.bound, search.bound)
+        ),
     }
+}
+
+/// A part of a whole in percent, never said to be less than it is.
+fn at_most_percent(part: Cost, whole: Cost) -> String {
+    format!("{} %", thousands(((part * 100 + whole.max(1) - 1) / whole.max(1)).max(1)))
+}
+
+/// `308.7`: points with one digit, as the reports have them.
+fn points(cost: Cost) -> String {
+    let tenths = (cost + POINT / 20).div_euclid(POINT / 10);
+    format!("{}.{}", thousands(tenths / 10), tenths % 10)
 }
 
 /// `41 of 44 foreign keys (9 widened, 3 lost)`

@@ -32,6 +32,8 @@ impl fmt::Display for Match {
 
 /// What happens to referencing rows when their referenced row goes, or changes its key. Columns are positions in the
 /// key, so that renaming does not matter; empty: all of them.
+// In SQL's own words.
+#[allow(clippy::enum_variant_names)]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
     NoAction,

@@ -43,7 +43,7 @@ pub fn referenced_row_changed(call: Option<Call>) -> Checked {
     let Some(call) = call.filter(|call| matches!(call.event(), Event::Update | Event::Delete)) else {
         wrong_call("check_global_reference", "UPDATE or DELETE");
     };
-    row_gone(&call, &*binding::referenced(&call))
+    row_gone(&call, &binding::referenced(&call))
 }
 
 /// `advisor.check_global_truncation(token)`: called for each referenced table that was emptied. As natively it is refused
