@@ -30,7 +30,8 @@ use solver::Solution;
 /// something that is no table; 22023 for a partition, which follows its table.
 pub fn search<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut()) -> Result<Plan<'a>, Error> {
     let mut classes = ColumnClasses::new(graph);
-    classes.include(graph, graph.look_for_backfills(&classes, &layout::columns_asked_for(graph, request)));
+    let backfills = graph.look_for_backfills(&classes, &layout::columns_asked_for(graph, request));
+    classes.include(graph, backfills);
     let overrides = check_overrides(graph, request)?;
     let scope = scope(graph, request, &overrides)?;
     let search = Search::new(graph, request, &classes, overrides, &scope, tick);

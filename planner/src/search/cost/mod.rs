@@ -194,13 +194,10 @@ impl<'g, 'a> CostModel<'g, 'a> {
         let load = self.load(table);
         let t = self.graph.table(table);
         charge(Term::Move, self.moving(layout, table));
+        charge(Term::TenantApart, self.tenant_apart(table, layout.placement(table)));
         match layout.placement(table) {
-            Placement::Local => {
-                charge(Term::LocalLoad, load);
-                charge(Term::TenantApart, self.tenant(table, None));
-            }
+            Placement::Local => charge(Term::LocalLoad, load),
             Placement::Reference => {
-                charge(Term::TenantApart, self.tenant(table, None));
                 charge(Term::Copies, self.copies(table));
                 charge(Term::ReferenceTable, REFERENCE_TABLE);
                 charge(Term::TriggerLost, self.triggers(t));
@@ -209,15 +206,9 @@ impl<'g, 'a> CostModel<'g, 'a> {
                 self.keys(layout, table, charge);
                 charge(Term::TriggerLost, self.triggers(t));
                 self.column(table, column, charge);
+                charge(Term::Backfill, self.backfill(table, column));
                 self.fan_out(table, column, charge);
                 charge(Term::Name, self.name(table, column));
-                charge(Term::TenantApart, self.tenant(table, Some(column)));
-                if let Some(backfill) = self.graph.backfill(table, column) {
-                    charge(Term::Backfill, self.backfill(table, backfill.bytes(self.graph).unwrap_or(1)));
-                    // Rows without a parent have to be found and mended first.
-                    let doubt = if backfill.is_certain { 0 } else { load / 50 + POINT / 5 };
-                    charge(Term::Backfill, doubt + BACKFILL_RIVAL * backfill.rivals().len() as Cost);
-                }
             }
         }
     }
@@ -298,22 +289,24 @@ impl<'g, 'a> CostModel<'g, 'a> {
         }
     }
 
+    /// What it costs to give a table this column and to fill it; nothing for a column that is there.
+    fn backfill(&self, table: TableId, column: ColumnId) -> Cost {
+        let Some(backfill) = self.graph.backfill(table, column) else { return 0 };
+        let load = self.load(table);
+        // Rows that no path leads from have to be found and mended first.
+        let doubt = if backfill.is_certain { 0 } else { load / 50 + POINT / 5 };
+        BACKFILL + load * BACKFILL_PERCENT / 100 + doubt + BACKFILL_RIVAL * backfill.rivals().len() as Cost
+    }
+
     /// What it costs that a table whose rows belong to a tenant is not distributed by the tenant.
-    fn tenant(&self, table: TableId, column: Option<ColumnId>) -> Cost {
+    fn tenant_apart(&self, table: TableId, placement: Placement) -> Cost {
         let Some(backfills) = self.graph.backfills() else { return 0 };
         let Some(tenant) = backfills.tenant_of(table) else { return 0 };
-        if column.is_some_and(|c| self.classes.class(table, c) == tenant) {
+        if placement.distribution_column().is_some_and(|c| self.classes.class(table, c) == tenant) {
             return 0;
         }
         let each = TENANT_APART.min(ALL_TENANT_APART / backfills.tables_of_tenant().max(1) as Cost);
         each + self.load(table) * TENANT_APART_PERCENT / 100
-    }
-
-    /// What it costs to add a column to a table and fill it, when this many bytes are written for it.
-    pub fn backfill(&self, table: TableId, bytes: i64) -> Cost {
-        let own = self.graph.bytes(table).unwrap_or(0).max(1);
-        let again = i128::from(self.load(table)) * i128::from(bytes.max(0)) / i128::from(own);
-        BACKFILL + again as Cost * BACKFILL_PERCENT / 100
     }
 
     /// Statements that look for rows by other columns.

@@ -45,8 +45,6 @@ pub enum Term {
     JoinAcross,
     /// Statements of the workload that every node must answer.
     FanOut,
-    /// A table of a tenant's rows, not distributed by the tenant.
-    TenantApart,
     /// A table written once more, to where it goes.
     Move,
     /// A column that has to be added and filled first.
@@ -81,7 +79,6 @@ impl Term {
         Term::Alone,
         Term::Inferred,
         Term::Name,
-        Term::TenantApart,
         Term::Move,
         Term::Backfill,
     ];
@@ -111,7 +108,6 @@ impl Term {
             Term::RelationApart => "related tables apart",
             Term::JoinAcross => "joins across nodes",
             Term::FanOut => "statements sent to every node",
-            Term::TenantApart => "tenants' tables placed otherwise",
             Term::Move => "moving the rows",
             Term::Backfill => "filling new columns",
             Term::Refused => "refused by Citus",
