@@ -16,6 +16,7 @@ mod error;
 #[allow(unsafe_code)]
 mod pg;
 mod planning;
+mod rehearsal;
 
 extension_sql_file!("../sql/rules.sql", requires = [planning::rules]);
 extension_sql_file!("../sql/ignored_findings.sql", name = "ignored_findings");

@@ -273,7 +273,7 @@ fn rules() -> TableIterator<
 }
 
 /// Reads the database, plans it as asked, and hands the plan to `read`.
-fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnOnce(&Plan<'_>) -> R) -> Result<R> {
+pub fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnOnce(&Plan<'_>) -> R) -> Result<R> {
     let overrides = match overrides {
         Some(overrides) => parse_assignment(&overrides, "overrides")?,
         None => Assignment::default(),

@@ -19,6 +19,7 @@ mod local_tables;
 mod losses;
 mod notebook;
 mod placement;
+mod rehearsal;
 mod rollback;
 mod script;
 mod sql;
@@ -31,6 +32,7 @@ use crate::plan::Plan;
 use context::Migration;
 
 pub use notebook::SCHEMA;
+pub use rehearsal::Rehearsal;
 pub use rollback::rollback_steps;
 pub use script::{rollback_script, script};
 
