@@ -46,8 +46,8 @@ pub fn rollback_steps(plan: &Plan<'_>) -> Vec<Step> {
 /// Those that the migration drops, and those among local tables that it makes Citus take.
 fn foreign_keys<'m, 'a>(migration: &'m Migration<'_, 'a>) -> Vec<ChangedForeignKey<'m, 'a>> {
     let converted = local_tables::converted(migration);
-    let is_converted = |t: TableId| converted.contains(&migration.graph.root(t));
-    migration.foreign_keys_where(|edge| is_converted(edge.referencing) || is_converted(edge.referenced)).collect()
+    let is_converted = move |t: TableId| converted.contains(&migration.graph.root(t));
+    migration.foreign_keys_where(move |edge| is_converted(edge.referencing) || is_converted(edge.referenced)).collect()
 }
 
 /// A condition in SQL: Citus has the table.
