@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 
 # What a user may set; passed on by the environment, so that paths with spaces arrive whole.
-export PG_CONFIG SCHEMA DATABASE SIZES KEEP INSTALLED SUITES OBJECTS SEED CASES
+export PG_CONFIG SCHEMA DATABASE SIZES KEEP INSTALLED SUITES OBJECTS SEED CASES FAILURES ONLY
 
 help:
 	@printf '%s\n' \
@@ -20,8 +20,8 @@ help:
 	  '          INSTALLED=1              take the extension that is installed, build nothing' \
 	  'make stop                        stop a scratch server that was kept' \
 	  'make test                        every check, and true counts at the end' \
-	  '          SUITES="format lint shell planner backend sql isolation replication stress differential dump restore corpus oracle citus"   only these' \
-	  'make test-citus                  random schemas, asked of the Citus of that server and of the advisor (SEED=n)' \
+	  '          SUITES="format lint shell planner backend sql isolation replication stress differential dump restore corpus oracle citus migration"   only these' \
+	  'make test-citus                  random schemas, asked of the Citus of that server, and migrated there (SEED=n CASES=n)' \
 	  'make install PG_CONFIG=...       build, and install into that server' \
 	  'make uninstall PG_CONFIG=...     take out of that server what install put there' \
 	  'make clean                       remove what was built, and the scratch server' \
@@ -38,7 +38,7 @@ test:
 	@scripts/test.sh
 
 test-citus:
-	@SUITES=citus scripts/test.sh
+	@SUITES="$${SUITES:-citus migration}" scripts/test.sh
 
 install:
 	@scripts/install.sh

@@ -10,7 +10,7 @@ command_name="make test"
 
 suites=(format lint shell planner backend sql isolation replication stress differential dump restore corpus oracle)
 # Beside the usual ones: takes a server that has Citus.
-more_suites=(citus)
+more_suites=(citus migration)
 read -ra chosen <<<"${SUITES:-${suites[*]}}"
 for suite in "${chosen[@]}"; do
 	[[ " ${suites[*]} ${more_suites[*]} " == *" $suite "* ]] || fail "SUITES=$SUITES: there is no suite $suite; they are: ${suites[*]} ${more_suites[*]}."
@@ -33,6 +33,7 @@ describe() {
 	corpus) printf 'corpus of real schemas' ;;
 	oracle) printf 'answers of a real Citus' ;;
 	citus) printf 'random schemas, asked of Citus' ;;
+	migration) printf 'populated schemas, migrated on Citus' ;;
 	esac
 }
 
@@ -146,6 +147,10 @@ run_citus() {
 	pgrx-tests/citus/check
 }
 
+run_migration() {
+	pgrx-tests/citus/migrate
+}
+
 # counts SUITE LOG STATUS: "passed failed skipped" as the log tells them. A suite that failed without counting a failure
 # did not get as far as its tests: that is one.
 counts() {
@@ -188,14 +193,14 @@ for suite in "${chosen[@]}"; do
 	say "== $(describe "$suite")"
 	suite_started=$SECONDS
 	case $suite in
-	sql | isolation | replication | stress | differential | corpus | oracle | citus)
+	sql | isolation | replication | stress | differential | corpus | oracle | citus | migration)
 		# Once, after cargo pgrx test, which installs a build of its own with the tests in it.
 		if [ -z "$installed" ]; then
 			if (build_extension && install_extension); then installed=yes; else installed=no; fi
 		fi
 		;;
 	esac
-	if [ "$installed" = no ] && [[ " sql isolation replication stress differential corpus oracle citus " == *" $suite "* ]]; then
+	if [ "$installed" = no ] && [[ " sql isolation replication stress differential corpus oracle citus migration " == *" $suite "* ]]; then
 		printf 'Not run: the extension could not be built and installed.\n' | tee "$log"
 		status=1
 	else

@@ -16,6 +16,7 @@ mod error;
 #[allow(unsafe_code)]
 mod pg;
 mod planning;
+mod rehearsal;
 mod shards;
 mod workload;
 

@@ -372,7 +372,7 @@ fn rules() -> TableIterator<
 }
 
 /// Reads the database, plans it as asked, and hands the plan to `read`.
-fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnOnce(&Plan<'_>) -> R) -> Result<R> {
+pub fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnOnce(&Plan<'_>) -> R) -> Result<R> {
     let request = request(schemas, overrides)?;
     let mut schema = catalog::read_for_planning()?;
     read_workload(&mut schema)?;

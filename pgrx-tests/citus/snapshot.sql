@@ -26,7 +26,7 @@ SELECT pg_catalog.json_build_array(kind, relation, name, value) FROM (
 		LEFT JOIN pg_catalog.pg_attrdef d ON adrelid = t.oid AND adnum = attnum
 	UNION ALL
 	SELECT 'constraint ' || contype::text, relation, conname, pg_catalog.concat_ws(' | ', pg_catalog.pg_get_constraintdef(k.oid), convalidated,
-		condeferrable, condeferred, connoinherit, pg_catalog.obj_description(k.oid, 'pg_constraint'))
+		condeferrable, condeferred, connoinherit AND contype = 'c', pg_catalog.obj_description(k.oid, 'pg_constraint'))
 	FROM tables t JOIN pg_catalog.pg_constraint k ON conrelid = t.oid WHERE contype <> 't'
 	UNION ALL
 	SELECT 'index', relation, i.relname, pg_catalog.concat_ws(' | ', pg_catalog.pg_get_indexdef(indexrelid), indisclustered, indisreplident, indisvalid,

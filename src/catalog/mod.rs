@@ -61,12 +61,7 @@ pub fn read_cluster() -> Result<Schema> {
     }
     let mut schema = read(None)?;
     settings::pinned(|| {
-        if !is_coordinator()? {
-            return Err(not_in_state(
-                "this server is a Citus worker",
-                "Connect to the coordinator: SELECT nodename, nodeport FROM pg_dist_node WHERE groupid = 0;",
-            ));
-        }
+        refuse_worker()?;
         weigh_shards(&mut schema)
     })?;
     Ok(schema)
@@ -80,6 +75,28 @@ pub fn read_for_planning() -> Result<Schema> {
         settings::pinned(|| if is_coordinator()? { weigh_shards(&mut schema) } else { Ok(()) })?;
     }
     Ok(schema)
+}
+
+/// # Errors
+/// 55000 where there is no Citus in the database, or this is a worker.
+pub fn require_coordinator() -> Result<()> {
+    if !statement::citus_is_there() {
+        return Err(not_in_state(
+            "Citus is not installed in this database",
+            "A rehearsal needs the coordinator of a Citus cluster; a small one of your own will do.",
+        ));
+    }
+    settings::pinned(refuse_worker)
+}
+
+fn refuse_worker() -> Result<()> {
+    if is_coordinator()? {
+        return Ok(());
+    }
+    Err(not_in_state(
+        "this server is a Citus worker",
+        "Connect to the coordinator: SELECT nodename, nodeport FROM pg_dist_node WHERE groupid = 0;",
+    ))
 }
 
 /// Whether this node of a cluster is the coordinator.

@@ -67,6 +67,16 @@ pub fn define(sql: &str) -> Result<()> {
     })
 }
 
+/// Runs a statement with the settings of the session, which it may change: one of a script.
+pub fn command(sql: &str) -> Result<()> {
+    let text = c_string(sql)?;
+    Spi::connect(|_| {
+        // SAFETY: the text is terminated by a zero byte; SPI is connected.
+        let code = unsafe { pg_sys::SPI_execute(text.as_ptr(), false, 0) };
+        succeeded(code, sql)
+    })
+}
+
 fn execute(sql: &str, sees: Sees, limit: usize) -> Result<Vec<Row>> {
     let text = c_string(sql)?;
     Spi::connect(|_| {

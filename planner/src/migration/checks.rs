@@ -16,9 +16,20 @@ const KIND: &str = "check";
 /// Those of tables that become reference or distributed tables; of local tables that Citus takes into its metadata also
 /// those that are not inherited, since it would validate the former and let children inherit the latter. Partitions
 /// inherit theirs.
-pub(super) fn put_aside<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = (TableId, &'m Check)> {
+fn put_aside<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = (TableId, &'m Check)> {
+    of_tables(migration, |check| !check.validated)
+}
+
+/// Those of the way back, on which Citus makes every table anew.
+pub(super) fn put_aside_back<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = (TableId, &'m Check)> {
+    of_tables(migration, |check| !check.validated || check.no_inherit)
+}
+
+fn of_tables<'m>(
+    migration: &'m Migration<'_, '_>,
+    of_moving: fn(&Check) -> bool,
+) -> impl Iterator<Item = (TableId, &'m Check)> {
     let moving = migration.pending_tables().filter(|&t| migration.placement(t) != Placement::Local);
-    let not_valid = |check: &Check| !check.validated;
     let forgotten = |check: &Check| !check.validated || check.no_inherit;
     let declared = move |table: TableId, wanted: fn(&Check) -> bool| {
         let checks = migration.graph.table(table).checks.iter();
@@ -26,7 +37,7 @@ pub(super) fn put_aside<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<I
     };
     let settled = migration.plan.tables.iter().map(|t| t.table).filter(|&t| !migration.is_pending(t));
     let left: Vec<_> = settled.flat_map(move |t| declared(t, |_| false)).collect();
-    let mut found: Vec<_> = moving.flat_map(move |t| declared(t, not_valid)).collect();
+    let mut found: Vec<_> = moving.flat_map(move |t| declared(t, of_moving)).collect();
     for table in local_tables::converted(migration) {
         found.extend(declared(table, forgotten));
     }

@@ -121,11 +121,19 @@ impl<'p, 'a> Migration<'p, 'a> {
 
     /// Foreign keys that are dropped at the start: those of tables that move, and those that the plan changes.
     pub(super) fn changed_foreign_keys(&self) -> impl Iterator<Item = ChangedForeignKey<'_, 'a>> {
-        self.plan.foreign_keys.iter().filter_map(|planned| {
+        self.foreign_keys_where(|_| false)
+    }
+
+    /// These, and others.
+    pub(super) fn foreign_keys_where<'m>(
+        &'m self,
+        others: impl Fn(&Edge) -> bool + 'm,
+    ) -> impl Iterator<Item = ChangedForeignKey<'m, 'a>> {
+        self.plan.foreign_keys.iter().filter_map(move |planned| {
             let edge = &self.graph.edges[planned.edge];
             let moves = self.is_pending(edge.referencing) || self.is_pending(edge.referenced);
             let changes = planned.fate != ForeignKeyFate::Kept || self.graph.foreign_key(edge).put_aside;
-            (moves || changes).then(|| ChangedForeignKey {
+            (moves || changes || others(edge)).then(|| ChangedForeignKey {
                 planned,
                 edge,
                 foreign_key: self.graph.foreign_key(edge),

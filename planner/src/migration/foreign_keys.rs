@@ -3,7 +3,7 @@
 //! that is a dead end for tables with identity columns.
 
 use crate::graph::ColumnId;
-use crate::identifier::{quote_identifier, quote_identifiers, quote_literal};
+use crate::identifier::{RelationName, quote_identifier, quote_identifiers, quote_literal};
 use crate::layout::Placement;
 use crate::plan::ForeignKeyFate;
 use crate::rules::ObjectType;
@@ -19,6 +19,10 @@ pub(super) const KIND: &str = "foreign key";
 /// Without a foreign key to a reference table Citus would take a local table out of its metadata, and forget what it forgets.
 pub(super) const LEAVE_LOCAL_TABLES: &str =
     "PERFORM set_config('citus.enable_local_reference_table_foreign_keys', 'off', true)";
+
+/// As a step at the start has set it; in a transaction of all steps the other would last.
+pub(super) const TAKE_LOCAL_TABLES: &str =
+    "PERFORM set_config('citus.enable_local_reference_table_foreign_keys', 'on', true)";
 
 pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration.changed_foreign_keys().map(|key| drop_one(migration, &key)).collect()
@@ -78,6 +82,7 @@ fn drop_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> S
     }
     destroy.push(LEAVE_LOCAL_TABLES.to_owned());
     destroy.push(format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table, quote_identifier(name)));
+    destroy.push(TAKE_LOCAL_TABLES.to_owned());
     let statement = block
         .return_if(&done)
         .fail_if(
@@ -176,6 +181,13 @@ fn widened(
     let to = columns.iter().map(|&(_, c)| graph.column(referenced, c).name.as_str());
     let target = format!("{}({})", key.referenced, quote_identifiers(to));
     (clause(key.foreign_key, &quote_identifiers(from), &target, match_type, on_update), changes.join(" "))
+}
+
+/// A foreign key as it is, to another table of the same form.
+pub(super) fn declared(key: &ForeignKey, referenced: &RelationName) -> String {
+    let columns = quote_identifiers(key.columns.iter().map(String::as_str));
+    let target = format!("{referenced}({})", quote_identifiers(key.referenced_columns.iter().map(String::as_str)));
+    clause(key, &columns, &target, key.match_type, key.on_update)
 }
 
 /// A foreign key in the order of clauses in which `pg_get_constraintdef` prints it.

@@ -197,7 +197,11 @@ fn remove(table: &Table, index: &Index) -> String {
 
 /// `PRIMARY KEY (tenant_id, id) INCLUDE (...) WITH (...)`: a constraint has default operator classes and collations only.
 /// An exclusion constraint is never widened.
-fn constraint_clause(index: &Index, constraint: &IndexConstraint, distribution_column: Option<&str>) -> String {
+pub(super) fn constraint_clause(
+    index: &Index,
+    constraint: &IndexConstraint,
+    distribution_column: Option<&str>,
+) -> String {
     let mut text = if constraint.kind == ConstraintKind::PrimaryKey { "PRIMARY KEY" } else { "UNIQUE" }.to_owned();
     if index.nulls_not_distinct {
         text += " NULLS NOT DISTINCT";

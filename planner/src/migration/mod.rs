@@ -21,6 +21,7 @@ mod local_tables;
 mod losses;
 mod notebook;
 mod placement;
+mod rehearsal;
 mod rollback;
 mod script;
 mod sql;
@@ -33,6 +34,7 @@ use crate::plan::Plan;
 use context::Migration;
 
 pub use notebook::SCHEMA;
+pub use rehearsal::Rehearsal;
 pub use rollback::rollback_steps;
 pub use script::{rollback_script, script};
 

@@ -27,18 +27,27 @@ pub fn rollback_steps(plan: &Plan<'_>) -> Vec<Step> {
     tables.extend(migration.pending_tables().filter(|&t| migration.placement(t) == Placement::Local));
     let mut steps = guard::prepare_back(&migration);
     steps.push(notebook::open_back(&migration));
-    steps.extend(migration.changed_foreign_keys().map(|key| drop_foreign_key(&migration, &key)));
-    steps.extend(checks::put_aside(&migration).map(|(table, check)| checks::drop_back(&migration, table, check)));
+    let foreign_keys = foreign_keys(&migration);
+    steps.extend(foreign_keys.iter().map(|key| drop_foreign_key(&migration, key)));
+    steps.extend(checks::put_aside_back(&migration).map(|(table, check)| checks::drop_back(&migration, table, check)));
     steps.extend(tables.iter().map(|&table| return_table(&migration, table)));
     steps.extend(restore_keys(&migration));
     steps.extend(earlier_placements(&migration, &tables));
     steps.extend(restore_objects(&migration));
-    steps.extend(migration.changed_foreign_keys().map(|key| restore_foreign_key(&migration, &key)));
-    steps.extend(checks::put_aside(&migration).map(|(table, check)| checks::create_back(&migration, table, check)));
+    steps.extend(foreign_keys.iter().map(|key| restore_foreign_key(&migration, key)));
+    steps
+        .extend(checks::put_aside_back(&migration).map(|(table, check)| checks::create_back(&migration, table, check)));
     steps.push(verify(&migration));
     steps.push(notebook::close(&migration));
     steps.sort_by_key(|s| s.phase);
     steps
+}
+
+/// Those that the migration drops, and those among local tables that it makes Citus take.
+fn foreign_keys<'m, 'a>(migration: &'m Migration<'_, 'a>) -> Vec<ChangedForeignKey<'m, 'a>> {
+    let converted = local_tables::converted(migration);
+    let is_converted = move |t: TableId| converted.contains(&migration.graph.root(t));
+    migration.foreign_keys_where(move |edge| is_converted(edge.referencing) || is_converted(edge.referenced)).collect()
 }
 
 /// A condition in SQL: Citus has the table.
@@ -87,6 +96,7 @@ fn drop_foreign_key(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '
         .run(foreign_keys::LEAVE_LOCAL_TABLES)
         .run(notebook::put_aside(foreign_keys::KIND, key.table, name, definition, &model))
         .run(format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table, quote_identifier(name)))
+        .run(foreign_keys::TAKE_LOCAL_TABLES)
         .finish();
     let because = "Comes back in phase constraints, as it was before the migration.".to_owned();
     Step { phase: Phase::Drop, relation: Some(key.table.clone()), statement, because }

@@ -41,6 +41,8 @@ pub enum Term {
     Name,
     /// Tables that only names relate, apart.
     RelationApart,
+    /// A table whose rows belong to a tenant, placed otherwise.
+    TenantApart,
     /// Statements of the workload that join across nodes.
     JoinAcross,
     /// Statements of the workload that every node must answer.
@@ -71,6 +73,7 @@ impl Term {
         Term::JoinAcross,
         Term::FanOut,
         Term::RelationApart,
+        Term::TenantApart,
         Term::CommonValue,
         Term::FewValues,
         Term::InOrder,
@@ -106,6 +109,7 @@ impl Term {
             Term::Alone => "columns that no table shares",
             Term::Name => "names",
             Term::RelationApart => "related tables apart",
+            Term::TenantApart => "rows of tenants apart",
             Term::JoinAcross => "joins across nodes",
             Term::FanOut => "statements sent to every node",
             Term::Move => "moving the rows",
