@@ -237,7 +237,11 @@ pub enum Verdict {
 }
 
 pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
-    // Nothing excuses an orphan.
+    // Nothing excuses an orphan, a statement that does not end, or an internal error.
+    let bad = |event: &&Event| matches!(&event.answer, Answer::Refused(refusal) if ["57014", "XX000"].contains(&refusal.state.as_str()));
+    if let Some(event) = ours.events.iter().find(bad) {
+        return Verdict::Differs(Some(event.step));
+    }
     let excused = ours.orphans == "0";
     for (mine, theirs) in ours.events.iter().zip(&twin.events) {
         let op = &schedule.steps[mine.step].1;
