@@ -17,7 +17,7 @@ const SMALL: usize = 2_000;
 const MOST_LAYOUTS: usize = 100_000;
 
 /// Larger schemas.
-const LARGE: usize = 150;
+const LARGE: usize = 60;
 
 /// Every placement of every table that Citus would accept if the other tables were as they should. A group holds the columns of
 /// one class.

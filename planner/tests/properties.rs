@@ -118,18 +118,22 @@ fn what_holds_for_every_plan() {
         let back = planned(&graph, &assignment);
         assert_eq!(back.layout.to_assignment(), assignment, "{}", context());
 
-        // Whatever is lost or changed has a finding.
+        // Whatever is lost or changed has a finding. The objects of a table that Citus refuses are judged when that is solved.
+        let distributable = plan
+            .findings
+            .iter()
+            .all(|f| f.effect != Effect::Blocked || !matches!(f.object_type, ObjectType::Table | ObjectType::Column));
         for key in plan.keys.iter().filter(|k| k.fate != KeyFate::Kept) {
             let table = graph.table(key.table);
             let name = &table.indexes[key.index].name;
             let told = |f: &&_| said(f, &table.name, name);
-            assert!(plan.findings.iter().find(told).is_some(), "{name}\n{}", context());
+            assert!(!distributable || plan.findings.iter().find(told).is_some(), "{name}\n{}", context());
         }
         for foreign_key in plan.foreign_keys.iter().filter(|f| f.fate != ForeignKeyFate::Kept) {
             let edge = &graph.edges[foreign_key.edge];
             let name = &graph.foreign_key(edge).name;
             let told = |f: &&_| said(f, &graph.table(edge.referencing).name, name);
-            assert!(plan.findings.iter().find(told).is_some(), "{name}\n{}", context());
+            assert!(!distributable || plan.findings.iter().find(told).is_some(), "{name}\n{}", context());
         }
 
         // What the script makes is accepted: nothing blocked is left of keys, foreign keys and triggers.
@@ -140,10 +144,6 @@ fn what_holds_for_every_plan() {
             .into_iter()
             .filter(|f| f.effect == Effect::Blocked && !matches!(f.object_type, ObjectType::Table | ObjectType::Column))
             .collect();
-        let distributable = plan
-            .findings
-            .iter()
-            .all(|f| f.effect != Effect::Blocked || !matches!(f.object_type, ObjectType::Table | ObjectType::Column));
         assert!(left.is_empty() || !distributable, "{left:#?}\n{}", context());
         assert!(assignment.0.values().all(|e| e.role != Role::Distributed || e.column.is_some()));
     }

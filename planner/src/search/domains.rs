@@ -18,6 +18,8 @@ const MOST_CANDIDATES: usize = 24;
 pub struct Domains<'a> {
     pub graph: &'a Graph<'a>,
     pub of: Vec<Vec<Placement>>,
+    /// Tables that could be distributed, were they not told otherwise.
+    pub distributable: Vec<TableId>,
     /// Labels of the groups that placements refer to.
     pub labels: Vec<String>,
 }
@@ -54,19 +56,22 @@ impl<'a> Domains<'a> {
             forced.entry(*table).or_insert(placement);
         }
         let mut of = vec![Vec::new(); graph.schema.tables.len()];
+        let mut distributable = Vec::new();
         let joined = joined_columns(graph, classes, model);
         let mut alone = Layout::local(graph);
         alone.groups.push(String::new());
         for table in graph.planned_tables() {
             tick();
+            let used = rules::used_tables(&alone, table);
+            let is_open = scope.contains(&table) && graph.table(table).kind != TableKind::Foreign;
+            if is_open && can_be_distributed(&mut alone, table, &used) {
+                distributable.push(table);
+            }
             of[table.0] = match forced.get(&table) {
                 Some(&placement) => vec![placement],
-                None if !scope.contains(&table) || graph.table(table).kind == TableKind::Foreign => {
-                    vec![Placement::Local]
-                }
+                None if !is_open => vec![Placement::Local],
                 None => {
                     let mut placements = vec![Placement::Local];
-                    let used = rules::used_tables(&alone, table);
                     alone.place(table, Placement::Reference);
                     if !rules::is_refused(&alone, table, &used) {
                         placements.push(Placement::Reference);
@@ -80,8 +85,18 @@ impl<'a> Domains<'a> {
                 }
             };
         }
-        Domains { graph, of, labels: groups.labels }
+        Domains { graph, of, distributable, labels: groups.labels }
     }
+}
+
+/// Whether there is a column by which Citus would distribute a table.
+fn can_be_distributed(alone: &mut Layout<'_>, table: TableId, used: &[TableId]) -> bool {
+    let found = (0..alone.graph.table(table).columns.len()).any(|column| {
+        alone.place(table, Placement::Distributed { column, group: 0 });
+        !rules::is_refused(alone, table, used)
+    });
+    alone.place(table, Placement::Local);
+    found
 }
 
 /// Groups by label and by class, as they are met.

@@ -68,8 +68,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let mut model = CostModel::new(graph, classes, &request.prices);
         let domains = Domains::new(graph, classes, &model, &overrides, scope, tick);
         let tables: Vec<TableId> = graph.planned_tables().collect();
-        let reachable = |t: &&TableId| domains.of[t.0].iter().any(|p| p.is_distributed());
-        let reachable = tables.iter().filter(reachable).map(|&t| model.load(t)).sum();
+        let reachable = domains.distributable.iter().map(|&t| model.load(t)).sum();
         model.set_reachable(reachable);
         let priced = PricedDomains::new(&domains, &model, &tables, tick);
         Search { graph, request, classes, overrides, scope, model, domains, tables, priced, reachable }

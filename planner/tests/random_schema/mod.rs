@@ -28,11 +28,11 @@ fn column(name: &str, random: &mut Random) -> Value {
     let data_type = if random.one_in(8) { "pg_catalog.int4" } else { "pg_catalog.int8" };
     let mut column = json!({"name": name, "type": data_type, "type_text": "bigint", "not_null": random.one_in(2)});
     if random.one_in(3) {
-        let distinct = *random.pick(&[-1.0, -0.2, 3.0, 90.0, 5_000.0]);
-        let top = if random.one_in(3) { json!(random.below(90) as f64 / 100.0) } else { Value::Null };
+        let distinct = *random.pick(&[-1.0, -0.25, 3.0, 90.0, 5_000.0]);
+        let top = if random.one_in(3) { json!(random.below(29) as f64 / 32.0) } else { Value::Null };
         column["statistics"] = json!({
-            "null_fraction": random.below(3) as f64 / 10.0, "n_distinct": distinct, "average_width": 8, "top_frequency": top,
-            "correlation": random.below(21) as f64 / 10.0 - 1.0,
+            "null_fraction": random.below(3) as f64 / 8.0, "n_distinct": distinct, "average_width": 8, "top_frequency": top,
+            "correlation": random.below(17) as f64 / 8.0 - 1.0,
         });
     }
     if random.one_in(12) {
