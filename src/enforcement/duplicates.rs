@@ -58,7 +58,7 @@ pub fn refuse_in_newcomer(constraint: &Constraint, newcomer: &Member) -> Result<
 }
 
 fn refuse_first(constraint: &Constraint, sql: &str, occasion: Occasion) -> Result<()> {
-    let found = identity::acting_as_table_owner(constraint.owner, || {
+    let found = identity::looking_as_table_owner(constraint.owner, || {
         settings::with_maintenance_memory(|| query::rows(sql, Sees::Latest, 1))
     })?;
     match found.first() {

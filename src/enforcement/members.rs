@@ -79,6 +79,11 @@ impl Constraint {
         self.stale.get()
     }
 
+    /// The key's columns in the root.
+    pub fn root_columns(&self) -> &[i16] {
+        &self.root_columns
+    }
+
     pub fn position(&self, table: Oid) -> Option<usize> {
         self.members.binary_search_by_key(&table.to_u32(), |member| member.table.to_u32()).ok()
     }

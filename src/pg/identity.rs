@@ -10,9 +10,14 @@ pub fn acting_as<R>(role: Oid, work: impl FnOnce() -> R) -> R {
     switched(role, pg_sys::SECURITY_LOCAL_USERID_CHANGE as c_int, work)
 }
 
-/// Runs `work` as the owner of a table who sees all of its rows: as PostgreSQL checks a foreign key. His functions may be
-/// called: they leave nothing behind that would run later as somebody else, as when PostgreSQL builds an index.
+/// Runs `work` as the owner of a table who sees all of its rows: as PostgreSQL keeps a foreign key.
 pub fn acting_as_table_owner<R>(role: Oid, work: impl FnOnce() -> R) -> R {
+    switched(role, (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_NOFORCE_RLS) as c_int, work)
+}
+
+/// The same on behalf of somebody who only wants the rows looked at. The owner's functions may be called: they leave nothing
+/// behind that would run later as somebody else, as when PostgreSQL builds an index.
+pub fn looking_as_table_owner<R>(role: Oid, work: impl FnOnce() -> R) -> R {
     let context =
         pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_NOFORCE_RLS | pg_sys::SECURITY_RESTRICTED_OPERATION;
     switched(role, context as c_int, work)

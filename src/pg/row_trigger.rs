@@ -167,6 +167,14 @@ impl Call {
         unsafe { Row(if self.event() == Event::Update { (*self.data).tg_newslot } else { (*self.data).tg_trigslot }) }
     }
 
+    /// The command that wrote the row as it is now, counted within the transaction: the same for all rows of a statement.
+    pub fn written_by_command(&self) -> u32 {
+        let slot = self.new_row().0;
+        let mut is_null = false;
+        // SAFETY: the slot holds a row of a table; every row has a command.
+        unsafe { pg_sys::slot_getsysattr(slot, pg_sys::MinCommandIdAttributeNumber, &mut is_null).value() as u32 }
+    }
+
     /// The row as it was, for UPDATE and DELETE.
     pub fn old_row(&self) -> Option<Row> {
         // SAFETY: as above.

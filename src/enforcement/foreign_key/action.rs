@@ -2,13 +2,17 @@
 //!
 //! Statements run as the owner of the referencing table, as `ri_triggers.c` has them.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::rc::Rc;
 
 use pgrx::pg_sys::{Datum, Oid};
 
+use super::super::key_lock::ConstraintId;
 use super::super::unique::Checked;
-use super::binding::Referenced;
+use super::super::violation::duplicate_key;
+use super::binding::{Referenced, unique_of};
 use super::presence::lock_key;
 use super::terms::Action;
 use super::violation::{move_with_new_key, still_referenced};
@@ -21,6 +25,7 @@ use crate::pg::prepared::Statement;
 use crate::pg::row_trigger::{Call, Event};
 use crate::pg::rows::with_snapshot;
 use crate::pg::scratch::scratch;
+use crate::pg::transaction;
 
 /// Does what the constraint says for the row of the call.
 pub fn row_gone(call: &Call, to: &Referenced) -> Checked {
@@ -30,6 +35,9 @@ pub fn row_gone(call: &Call, to: &Referenced) -> Checked {
         scratch(|| {
             if call.event() == Event::Update {
                 let new: Vec<Option<Datum>> = to.columns.iter().map(|&number| call.new_row().column(number)).collect();
+                if to.terms.on_update == Action::Cascade {
+                    refuse_taken_key(call, to, old, &new)?;
+                }
                 return act(to, &to.terms.on_update, Work::Update(&new), old);
             }
             if !call.is_move() {
@@ -40,6 +48,35 @@ pub fn row_gone(call: &Call, to: &Referenced) -> Checked {
             if lock_key(&to.tree, old) { Ok(()) } else { act(to, &to.terms.on_update, Work::Move, old) }
         })
     })
+}
+
+thread_local! {
+    /// The transaction, the command and the constraint whose cascades were the last, and the keys they have led to.
+    static TAKEN: RefCell<(u64, u32, Option<ConstraintId>, HashSet<u64>)> = RefCell::default();
+}
+
+/// An UPDATE that gives a row the key of another which has not left it yet fails at once natively: the unique index sees to
+/// that, row by row. Ours looks when the statement is over, when cascades could no longer tell whose rows are whose.
+fn refuse_taken_key(call: &Call, to: &Referenced, old: &[Datum], new: &[Option<Datum>]) -> Checked {
+    let key = &to.tree.key;
+    let Some(before) = key.lock_bits(old) else { return Ok(()) };
+    let plain = new.iter().zip(&key.columns).map(|(value, column)| value.map(|value| column.plain(value)));
+    let after = plain.collect::<Option<Vec<Datum>>>().and_then(|new| key.lock_bits(&new));
+    let is_taken = TAKEN.with_borrow_mut(|(transaction, command, constraint, taken)| {
+        let now = (transaction::local_id(), call.written_by_command(), Some(to.tree.id));
+        if (*transaction, *command, *constraint) != now {
+            (*transaction, *command, *constraint) = now;
+            taken.clear();
+        }
+        let is_taken = taken.contains(&before);
+        taken.extend(after);
+        is_taken
+    });
+    if !is_taken {
+        return Ok(());
+    }
+    let unique = unique_of(to.tree.id.root, to.tree.root_columns());
+    Err(duplicate_key(unique.as_ref().unwrap_or(&to.tree), to.table, &to.columns, old))
 }
 
 /// What was done to the referenced row.

@@ -157,7 +157,7 @@ pub fn of_referencing(
 }
 
 /// The global unique of a table on these columns: it has read the same tables, and knows which of them may hold a key.
-fn unique_of(table: Oid, columns: &[i16]) -> Option<Rc<Constraint>> {
+pub fn unique_of(table: Oid, columns: &[i16]) -> Option<Rc<Constraint>> {
     let function = advisor_function(c"check_global_unique");
     let unique = inheritance::triggers(table, function).into_iter().find(|trigger| trigger.columns == columns)?;
     let token = parse_token(&unique.argument)?;

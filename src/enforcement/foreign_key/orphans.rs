@@ -71,7 +71,7 @@ fn by_join(key: &ForeignKey, scope: &Scope) -> Result<Option<String>> {
     let columns = qualified(key, "x");
     let sql =
         format!("SELECT {} FROM {} AS x WHERE {}", texts(&columns), key.referencing.relation, condition(key, scope)?);
-    let found = identity::acting_as_table_owner(key.owner, || {
+    let found = identity::looking_as_table_owner(key.owner, || {
         settings::with_maintenance_memory(|| query::rows(&sql, Sees::Latest, 1))
     })?;
     Ok(found.first().map(|row| row.text(0)))

@@ -12,6 +12,10 @@ use crate::pg::lock::{Mode, lock_relation, unlock_relation, waits};
 use crate::pg::prepared::{concurrent_update, uses_transaction_snapshot};
 use crate::pg::rows::{Fresh, RowLock};
 
+/// Looks of one check, where each had to wait for a table. Not for ever: beside somebody who waits for a table that this
+/// transaction has locked, each request for it counts as one that had to wait.
+const MOST_LOOKS: u32 = 10;
+
 /// Looks for a row with the key in all referenced tables, under one snapshot of this instant, and locks it.
 ///
 /// Where the row was deleted or moved by somebody who has committed since, a new snapshot says where the key is now; at
@@ -19,11 +23,13 @@ use crate::pg::rows::{Fresh, RowLock};
 /// is locked too: nobody detaches, truncates or drops it before this transaction ends.
 pub fn lock_key(tree: &Rc<Constraint>, key: &[Datum]) -> bool {
     let mut tree = Rc::clone(tree);
+    let mut looks = 0;
     loop {
         check_for_interrupts!();
         if tree.is_stale() {
             tree = tree.reloaded();
         }
+        looks += 1;
         let before = waits();
         let snapshot = Fresh::take();
         let found = find(&tree, key, &snapshot);
@@ -31,7 +37,7 @@ pub fn lock_key(tree: &Rc<Constraint>, key: &[Datum]) -> bool {
         match found {
             Some(RowLock::Locked) => return true,
             // Whoever had a table locked may have brought the row after the snapshot was taken.
-            Some(RowLock::NoRow) if waits() != before => {}
+            Some(RowLock::NoRow) if waits() != before && looks < MOST_LOOKS => {}
             Some(RowLock::NoRow) => return false,
             Some(RowLock::Changed) if uses_transaction_snapshot() => concurrent_update(),
             Some(RowLock::Changed) | None => {}
