@@ -30,14 +30,18 @@ pub fn may_be_read(schema: &CStr, name: &CStr) -> bool {
         let role = pg_sys::GetUserId();
         relation != Oid::INVALID
             && may_be_entered(schema, role)
-            && pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_SELECT.into()) == pg_sys::AclResult::ACLCHECK_OK
+            && pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_SELECT as pg_sys::AclMode)
+                == pg_sys::AclResult::ACLCHECK_OK
     }
 }
 
 #[cfg(feature = "pg15")]
 unsafe fn may_be_entered(schema: Oid, role: Oid) -> bool {
     // SAFETY: as the caller's.
-    unsafe { pg_sys::pg_namespace_aclcheck(schema, role, pg_sys::ACL_USAGE.into()) == pg_sys::AclResult::ACLCHECK_OK }
+    unsafe {
+        pg_sys::pg_namespace_aclcheck(schema, role, pg_sys::ACL_USAGE as pg_sys::AclMode)
+            == pg_sys::AclResult::ACLCHECK_OK
+    }
 }
 
 #[cfg(not(feature = "pg15"))]

@@ -525,7 +525,7 @@ impl Report<'_, '_> {
                 let added = &self.graph.column(key.table, column).name;
                 let keys = index.columns.iter().filter(|c| c.key && c.column.as_deref() != Some(added));
                 let columns: Vec<&str> = keys.map(|c| c.text.as_str()).collect();
-                let (added, kind) = (&table.columns[column].name, ObjectType::of_index(index));
+                let kind = ObjectType::of_index(index);
                 if let (Some(partition_key), Some(_)) = (&table.partition_key, &index.constraint) {
                     let (key, name) = (quote_identifier(added), quote_identifier(&index.name));
                     // What rests on the key must go first, and come back.

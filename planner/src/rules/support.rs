@@ -187,9 +187,8 @@ pub fn widen_key(layout: &Layout<'_>, table: TableId, index: &Index) -> Option<S
     }
     let column = distribution_column(layout, table)?;
     let name = name(layout, table);
-    if layout.graph.find_column(table, &column.name).is_none() {
-        return None; // It is still to be added.
-    }
+    // `None`: it is still to be added.
+    layout.graph.find_column(table, &column.name)?;
     let keys = index.columns.iter().filter(|c| c.key);
     let others = keys.filter(|c| c.column.as_deref() != Some(&column.name));
     let exclusion = index.constraint.as_ref().is_some_and(|c| c.kind == ConstraintKind::Exclusion);

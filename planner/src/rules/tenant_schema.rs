@@ -34,7 +34,7 @@ declare_rule! {
     ///
     /// ## Source
     ///
-    /// `commands/schema_based_sharding.c`, `commands/foreign_constraint.c`
+    /// `commands/schema_based_sharding.c:EnsureTenantTable`, `commands/foreign_constraint.c`
     code: "CA119", name: "tenant-schema", level: Warning, effect: Advice,
     title: "a tenant's schema cannot be distributed as a whole",
     remediation: "Cut what ties the schema to others; make shared tables reference tables in a regular schema.",
@@ -49,4 +49,31 @@ fn applies(_: &Layout<'_>, _: &TableCase) -> bool {
 
 fn word(_: &Layout<'_>, _: &TableCase) -> Objection {
     Objection::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::graph::Graph;
+    use crate::schema::Schema;
+
+    fn tenants(count: usize) -> Schema {
+        schema((1..=count).map(|tenant| {
+            table("t").columns("id bigint, other bigint").with(move |t| t.name.schema = format!("tenant_{tenant}"))
+        }))
+    }
+
+    fn found(schema: &Schema) -> Vec<String> {
+        let graph = Graph::new(schema);
+        let plan = crate::plan(&graph, &crate::Request::default(), &mut || {}).unwrap();
+        plan.findings.iter().filter(|f| f.name == "tenant-schema").map(|f| f.relation.to_string()).collect()
+    }
+
+    #[test]
+    fn what_ties_tenants_but_not_tenants_alone() {
+        let mut tied = tenants(4);
+        assert!(found(&tied).is_empty());
+        tied.tables[0].inherits = vec![tied.tables[1].name.clone()];
+        assert_eq!(found(&tied), ["tenant_1.t", "tenant_2.t"]);
+    }
 }

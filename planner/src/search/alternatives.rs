@@ -3,8 +3,8 @@
 
 use super::cost::{Cost, Price, Term};
 use super::priced::PricedDomains;
-use super::{Search, check_overrides, referenced_in_vain, scope};
-use crate::classes::ColumnClasses;
+use super::{Search, check_overrides, column_classes, referenced_in_vain, scope};
+
 use crate::error::{Error, ErrorKind};
 use crate::graph::Graph;
 use crate::layout::Placement;
@@ -52,7 +52,7 @@ pub fn alternatives<'a>(
     let how_many = how_many as usize;
     let overrides = check_overrides(graph, request)?;
     let scope = scope(graph, request, &overrides)?;
-    let classes = ColumnClasses::new(graph);
+    let classes = column_classes(graph, request);
     let search = Search::new(graph, request, &classes, overrides, &scope, tick);
     let best = search.priced.solve(tick);
     let decided_by_name = search.rival(&best, tick);

@@ -169,7 +169,7 @@ impl Shifted {
         for &(pair, is_a, _) in incident {
             let pair = &mut pairs[pair];
             let columns = if is_a { pair.costs.len() / count } else { count };
-            for value in 0..count {
+            for (value, own) in values[variable].iter_mut().enumerate() {
                 let mut least = Cost::MAX;
                 let others = if is_a { columns } else { pair.costs.len() / count };
                 for other in 0..others {
@@ -180,7 +180,7 @@ impl Shifted {
                     let at = if is_a { value * columns + other } else { other * columns + value };
                     pair.costs[at] -= least;
                 }
-                values[variable][value] += least;
+                *own += least;
             }
         }
         let ahead = incident.iter().filter(|i| i.2 == there).count();

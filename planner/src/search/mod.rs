@@ -29,15 +29,21 @@ use solver::Solution;
 /// Names in the request that do not exist (see [`layout::resolve`]); 42703 for a distribution column; 42809 for
 /// something that is no table; 22023 for a partition, which follows its table.
 pub fn search<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut()) -> Result<Plan<'a>, Error> {
-    let mut classes = ColumnClasses::new(graph);
-    let backfills = graph.look_for_backfills(&classes, &layout::columns_asked_for(graph, request));
-    classes.include(graph, backfills);
+    let classes = column_classes(graph, request);
     let overrides = check_overrides(graph, request)?;
     let scope = scope(graph, request, &overrides)?;
     let search = Search::new(graph, request, &classes, overrides, &scope, tick);
     let solution = search.priced.solve(tick);
     let decided_by_name = search.rival(&solution, tick);
     Ok(search.plan(&solution, decided_by_name, tick))
+}
+
+/// The classes of the columns that are there, and of those that tables could be given.
+fn column_classes(graph: &Graph<'_>, request: &Request) -> ColumnClasses {
+    let mut classes = ColumnClasses::new(graph);
+    let backfills = graph.look_for_backfills(&classes, &layout::columns_asked_for(graph, request));
+    classes.include(graph, backfills);
+    classes
 }
 
 /// A request with everything worked out that the solver needs.

@@ -230,7 +230,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
     /// full. Every gigabyte counts for itself, however large the rest is.
     fn copies(&self, table: TableId) -> Cost {
         let bytes = self.graph.bytes(table).unwrap_or(0);
-        let gigabytes = (i128::from(bytes) * i128::from(GIGABYTE_COPIED * self.nodes) >> 30) as Cost;
+        let gigabytes = ((i128::from(bytes) * i128::from(GIGABYTE_COPIED * self.nodes)) >> 30) as Cost;
         self.nodes * self.load(table) / 2 + self.nodes * self.loads.writes[table.0] + gigabytes
     }
 
