@@ -497,7 +497,7 @@ impl Author<'_> {
     }
 
     fn strength(&mut self) -> &'static str {
-        *self.random.pick(&["UPDATE", "NO KEY UPDATE", "SHARE", "KEY SHARE"])
+        self.random.pick::<&'static str>(&["UPDATE", "NO KEY UPDATE", "SHARE", "KEY SHARE"])
     }
 
     fn statement(&mut self, in_transaction: bool) -> Op {

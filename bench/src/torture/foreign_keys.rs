@@ -496,9 +496,7 @@ impl Worker {
                 if !taken {
                     return self.simple("ROLLBACK");
                 }
-            } else if !taken || self.random.chance(40) {
-                self.simple("ROLLBACK TO SAVEPOINT s")?;
-            } else if self.random.chance(50) && !self.take("RELEASE SAVEPOINT s")? {
+            } else if !taken || self.random.chance(40) || self.random.chance(50) && !self.take("RELEASE SAVEPOINT s")? {
                 self.simple("ROLLBACK TO SAVEPOINT s")?;
             }
             if self.random.chance(8) && !self.take("SET CONSTRAINTS ALL IMMEDIATE")? {
