@@ -48,3 +48,9 @@ COMMENT ON FUNCTION advisor.simulate_shards(regclass, name, int, bigint) IS
   'where Citus would put the rows of a table, by its own hash; reads the table, or a sample of so many rows';
 COMMENT ON FUNCTION advisor.workload(name[], jsonb) IS
   'each statement of pg_stat_statements under the plan: how Citus would run it, and the predicate that would make it a router query';
+COMMENT ON FUNCTION advisor.plan_alternatives(name[], jsonb, int) IS
+  'plans that differ from the best in kind, ranked, each with what it keeps and costs; its assignment can be passed back as overrides';
+COMMENT ON FUNCTION advisor.rollback_steps(name[], jsonb) IS
+  'the way back from the migration, to be made before it: one statement a row';
+COMMENT ON FUNCTION advisor.rehearse_migration(name[], jsonb) IS
+  'tries the migration on an empty copy of the schema, on a Citus coordinator, and leaves nothing behind';
