@@ -22,7 +22,17 @@ const MOST_LOOKS: u32 = 10;
 /// the higher isolation levels that is a serialization failure, as natively. A row whose key is locked is in a table that
 /// is locked too: nobody detaches, truncates or drops it before this transaction ends.
 pub fn lock_key(tree: &Rc<Constraint>, key: &[Datum]) -> bool {
-    let mut tree = Rc::clone(tree);
+    // As natively: whoever wants the whole tree waits at its root, before he has locked any of its tables.
+    let root = tree.id.root;
+    lock_relation(root, Mode::RowShare);
+    let is_there = lock_row(Rc::clone(tree), key);
+    if !is_there {
+        unlock_relation(root, Mode::RowShare);
+    }
+    is_there
+}
+
+fn lock_row(mut tree: Rc<Constraint>, key: &[Datum]) -> bool {
     let mut looks = 0;
     loop {
         check_for_interrupts!();
