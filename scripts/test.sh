@@ -9,8 +9,7 @@ command_name="make test"
 . "$project_dir/scripts/scratch_server.sh"
 
 suites=(format lint shell planner backend sql isolation replication stress dump restore corpus oracle)
-# Beside the usual ones: takes a server that has Citus.
-# Those of what is not finished, or needs more than this machine has.
+# Beside the usual ones: what takes a server that has Citus, and what is not finished (differential: issue of foreign keys).
 more_suites=(differential citus migration)
 read -ra chosen <<<"${SUITES:-${suites[*]}}"
 for suite in "${chosen[@]}"; do
