@@ -14,6 +14,7 @@ use citus_advisor_bench::{Outcome, sentence};
 use postgres::Client;
 
 use crate::Torture;
+use crate::tally::Tally;
 
 /// A referenced tree and a referencing one.
 struct Pair {
@@ -233,31 +234,6 @@ const LEDGER: &str = "
 /// Consequences without a cause in their transaction.
 const WITHOUT_CAUSE: &str = "SELECT count(*) FROM ledger c WHERE side = 'referencing' AND NOT EXISTS (
     SELECT 1 FROM ledger r WHERE r.pair = c.pair AND r.side = 'referenced' AND r.xact = c.xact AND r.key = c.key AND NOT r.moved)";
-
-#[derive(Default)]
-struct Tally {
-    transactions: u64,
-    statements: u64,
-    committed: u64,
-    prepared: u64,
-    refused: BTreeMap<String, u64>,
-    unexpected: BTreeMap<String, (u64, String)>,
-}
-
-impl Tally {
-    fn add(&mut self, other: Tally) {
-        self.transactions += other.transactions;
-        self.statements += other.statements;
-        self.committed += other.committed;
-        self.prepared += other.prepared;
-        for (state, count) in other.refused {
-            *self.refused.entry(state).or_default() += count;
-        }
-        for (state, (count, example)) in other.unexpected {
-            self.unexpected.entry(state).or_insert((0, example)).0 += count;
-        }
-    }
-}
 
 const EXPECTED: &[&str] = &["23503", "23505", "40001", "40P01"];
 
@@ -537,16 +513,7 @@ impl Worker {
     fn count(&mut self, outcome: Result<(), postgres::Error>, statement: &str) -> Outcome<bool> {
         self.tally.statements += 1;
         let Err(error) = outcome else { return Ok(true) };
-        let Some(state) = error.code().map(|code| code.code().to_string()) else {
-            return Err(format!("{} at {statement}", sentence(&error)).into());
-        };
-        if EXPECTED.contains(&state.as_str()) {
-            *self.tally.refused.entry(state).or_default() += 1;
-        } else {
-            let mut example = format!("{}; statement: {statement}", sentence(&error));
-            example.truncate(600);
-            self.tally.unexpected.entry(state).or_insert((0, example)).0 += 1;
-        }
+        self.tally.refuse(&error, statement, EXPECTED)?;
         Ok(false)
     }
 

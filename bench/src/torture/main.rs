@@ -17,6 +17,7 @@ mod large;
 mod missed_tuple;
 mod mixed;
 mod partitions;
+mod tally;
 
 use std::time::Duration;
 

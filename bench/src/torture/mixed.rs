@@ -10,6 +10,7 @@ use citus_advisor_bench::random::Random;
 use citus_advisor_bench::{Outcome, sentence};
 use postgres::Client;
 
+use crate::tally::Tally;
 use crate::{Torture, duplicates};
 
 struct Tree {
@@ -174,49 +175,6 @@ impl Tree {
             (true, 0) if p == 0 => (self.name.to_string(), p, q),
             _ => (leaf, p, q),
         }
-    }
-}
-
-#[derive(Default)]
-struct Tally {
-    transactions: u64,
-    statements: u64,
-    rows: u64,
-    committed: u64,
-    prepared: u64,
-    refused: BTreeMap<String, u64>,
-    /// Anything but 23505, 40001, 40P01, with an example.
-    unexpected: BTreeMap<String, (u64, String)>,
-}
-
-impl Tally {
-    fn add(&mut self, other: Tally) {
-        self.transactions += other.transactions;
-        self.statements += other.statements;
-        self.rows += other.rows;
-        self.committed += other.committed;
-        self.prepared += other.prepared;
-        for (state, count) in other.refused {
-            *self.refused.entry(state).or_default() += count;
-        }
-        for (state, (count, example)) in other.unexpected {
-            self.unexpected.entry(state).or_insert((0, example)).0 += count;
-        }
-    }
-
-    /// Counts an error. An error of the connection itself cannot be gone on from.
-    fn refuse(&mut self, error: &postgres::Error, statement: &str) -> Outcome<()> {
-        let Some(state) = error.code().map(|code| code.code().to_string()) else {
-            return Err(format!("{} at {statement}", sentence(error)).into());
-        };
-        if ["23505", "40001", "40P01"].contains(&state.as_str()) {
-            *self.refused.entry(state).or_default() += 1;
-        } else {
-            let mut example = format!("{}; statement: {statement}", sentence(error));
-            example.truncate(600);
-            self.unexpected.entry(state).or_insert((0, example)).0 += 1;
-        }
-        Ok(())
     }
 }
 
@@ -502,7 +460,7 @@ impl Worker {
         match outcome {
             Ok(()) => Ok(true),
             Err(error) => {
-                self.tally.refuse(&error, text)?;
+                self.tally.refuse(&error, text, &["23505", "40001", "40P01"])?;
                 Ok(false)
             }
         }
