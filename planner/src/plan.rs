@@ -260,7 +260,7 @@ impl<'a> Plan<'a> {
             uniques_lost: keys(|k| matches!(k, KeyFate::Lost { .. })),
             bytes_distributed: bytes(Placement::is_distributed),
             bytes_replicated: bytes(|p| p == Placement::Reference),
-            bytes_backfilled: 0,
+            bytes_backfilled: self.bytes_backfilled(),
         }
     }
 

@@ -78,6 +78,7 @@ fn tables_below_the_tenant_get_its_key() {
         assert_eq!(lost.count(), 0);
         // Rows anew, with eight bytes more each.
         assert_eq!(plan.bytes_backfilled(), 50_500_000 * 108);
+        assert_eq!(plan.figures().bytes_backfilled, 50_500_000 * 108);
         // What the columns are filled over needs nobody's promise.
         assert!(!plan.findings.iter().any(|f| f.name == "fk-widened"));
     });
