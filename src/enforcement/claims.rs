@@ -12,7 +12,6 @@
 //! crash. Losing them costs time, never a duplicate.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Write;
 use std::rc::Rc;
 
 use pgrx::PgSqlErrorCode;
@@ -300,12 +299,42 @@ fn ranges_for(known: &[Range], open: &[u64]) -> Vec<Range> {
     vec![Range::around(0, 64)]
 }
 
-/// Writes claims of the running transaction. The table is held: [`hold`]; but what is known of it may have been forgotten
-/// since, and a claim that is owed is never left out.
+/// Writes claims of the running transaction.
 fn insert(constraint: &Constraint, claims: &[(Oid, Range)]) {
     if claims.is_empty() {
         return;
     }
+    let id = constraint.id;
+    write(constraint, claims.iter().map(|&(member, range)| claim(id, member, range)));
+    let made_in = transaction::subtransaction();
+    OWN.with_borrow_mut(|own| own.extend(claims.iter().map(|&(member, range)| Own { id, member, range, made_in })));
+}
+
+/// A row in the order of sql/global_key_claims.sql: place, member, of, level, slot, trigger.
+type ClaimRow = [Option<Datum>; 6];
+
+fn claim(id: ConstraintId, member: Oid, range: Range) -> ClaimRow {
+    let (place, of) = (range.place(id) as usize, id.bits() as usize);
+    let (level, slot) = (range.level as usize, range.slot as usize);
+    [
+        Some(Datum::from(place)),
+        Some(Datum::from(member)),
+        Some(Datum::from(of)),
+        Some(Datum::from(level)),
+        Some(Datum::from(slot)),
+        None,
+    ]
+}
+
+/// Says that every row the member has now is covered.
+fn mark(id: ConstraintId, member: Oid, trigger: Oid) -> ClaimRow {
+    let none = Some(Datum::from(0_usize));
+    [none, Some(Datum::from(member)), Some(Datum::from(id.bits() as usize)), none, none, Some(Datum::from(trigger))]
+}
+
+/// The table is held: [`hold`]; but what is known of it may have been forgotten since, and a claim that is owed is never left
+/// out.
+fn write(constraint: &Constraint, rows: impl Iterator<Item = ClaimRow>) {
     hold(constraint);
     let table = relation_beside(constraint.function, c"global_key_claims").unwrap_or_else(|| {
         std::panic::panic_any(refusal_with(
@@ -315,32 +344,7 @@ fn insert(constraint: &Constraint, claims: &[(Oid, Range)]) {
             Some("DROP EXTENSION citus_advisor CASCADE; CREATE EXTENSION citus_advisor;".to_owned()),
         ))
     });
-    let id = constraint.id;
-    // In the order of sql/global_key_claims.sql.
-    let rows = claims.iter().map(|&(member, range)| {
-        let values = [
-            Datum::from(range.place(id) as usize),
-            Datum::from(member),
-            Datum::from(id.bits() as usize),
-            Datum::from(range.level as usize),
-            Datum::from(range.slot as usize),
-        ];
-        let [place, member, of, level, slot] = values.map(Some);
-        [place, member, of, level, slot, None]
-    });
     scratch(|| own_rows::insert(table, rows));
-    let made_in = transaction::subtransaction();
-    OWN.with_borrow_mut(|own| own.extend(claims.iter().map(|&(member, range)| Own { id, member, range, made_in })));
-}
-
-fn values(sql: &mut String, id: ConstraintId, member: Oid, ranges: &[Range]) {
-    for (number, range) in ranges.iter().enumerate() {
-        let comma = if number == 0 { "" } else { ", " };
-        let (place, member) = (range.place(id), member.to_u32());
-        let (of, level, slot) = (id.bits() as i64, range.level, range.slot as i64);
-        // Writing to a string does not fail.
-        let _ = write!(sql, "{comma}('{place}', '{member}', '{of}', {level}, '{slot}')");
-    }
 }
 
 /// Which members may hold a key of this prefix. Comes after [`cover`] and the key's lock.
@@ -439,20 +443,12 @@ pub fn rebuild(constraint: &Constraint, only: impl Fn(&Member) -> bool) -> Resul
         let (Some(serving), Some(trigger)) = (member.serving(&constraint.key), trigger_of(constraint, member)) else {
             continue;
         };
-        let of = constraint.id.bits() as i64;
-        let table = member.table.to_u32();
-        let mut sql = format!(
-            "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{of}'::pg_catalog.int8
-               AND c.member OPERATOR(pg_catalog.=) '{table}'::pg_catalog.oid;
-             INSERT INTO advisor.global_key_claims (place, member, of, level, slot, trigger)
-             VALUES (0, '{table}', '{of}', 0, 0, '{}')",
-            trigger.to_u32()
-        );
-        if let Some((least, greatest)) = serving.file.ends(&constraint.key.columns[0]) {
-            sql.push_str(";\nINSERT INTO advisor.global_key_claims (place, member, of, level, slot) VALUES ");
-            values(&mut sql, constraint.id, member.table, &ranges_between(least, greatest));
-        }
-        acting_as(extension_owner()?, || query::run(&sql))?;
+        let id = constraint.id;
+        forget_tables(id, &[member.table])?;
+        let ends = serving.file.ends(&constraint.key.columns[0]);
+        let ranges = ends.map(|(least, greatest)| ranges_between(least, greatest)).unwrap_or_default();
+        let claims = ranges.into_iter().map(|range| claim(id, member.table, range));
+        write(constraint, std::iter::once(mark(id, member.table, trigger)).chain(claims));
         forget_made_here(constraint.id, Some(member.table));
     }
     forget_cached(constraint.id.root);
@@ -488,8 +484,8 @@ pub fn forget(id: ConstraintId) -> Result<()> {
     Ok(())
 }
 
-/// Deletes what tables that were dropped had claimed.
-pub fn forget_dropped(id: ConstraintId, tables: &[Oid]) -> Result<()> {
+/// Deletes what these tables have claimed.
+pub fn forget_tables(id: ConstraintId, tables: &[Oid]) -> Result<()> {
     let tables: Vec<String> = tables.iter().map(|table| table.to_u32().to_string()).collect();
     let sql = format!(
         "DELETE FROM advisor.global_key_claims c WHERE c.of OPERATOR(pg_catalog.=) '{}'::pg_catalog.int8

@@ -12,8 +12,7 @@ use pgrx::prelude::*;
 use super::inventory::{self, Constraint, Member};
 use super::key_lock::{ConstraintId, gate_exclusive};
 use super::membership;
-use super::triggers::END_OF_TRANSACTION;
-use super::{claims, definition, duplicates, foreign_key};
+use super::{claims, definition, duplicates, foreign_key, triggers};
 use crate::error::{Result, refusal};
 use crate::pg::ddl_event::{self, Effect};
 use crate::pg::query::{self, Sees};
@@ -276,7 +275,7 @@ fn take_in(constraint: &Constraint, members: Vec<Member>, changed: &[Oid]) -> Re
     let new: Vec<Oid> = new.iter().map(|member| member.oid).collect();
     claims::renew(constraint.id(), &constraint.root_columns(), Some(&new))?;
     let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
-    transaction::listen(&END_OF_TRANSACTION);
+    triggers::listen();
     TAKEN_IN.with_borrow_mut(|(transaction, taken)| {
         if *transaction != transaction::local_id() {
             *transaction = transaction::local_id();
@@ -369,7 +368,7 @@ fn forget_members_dropped() -> Result<()> {
         if !query::rows(&sql, Sees::Latest, 1)?.is_empty() {
             tables::forget_cached(constraint.root);
             if !dropped.is_empty() {
-                claims::forget_dropped(constraint.id(), &dropped)?;
+                claims::forget_tables(constraint.id(), &dropped)?;
             }
             // A trigger that was dropped from a table that stays: from here on rows come in unchecked.
             let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;

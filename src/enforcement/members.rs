@@ -205,20 +205,18 @@ fn changed_meanwhile(constraint: &Constraint, inner: &[Oid]) -> bool {
 /// Called by PostgreSQL for every relation that has changed, at any moment: only flags are set.
 fn changed(relation: Option<Oid>) {
     CHANGES.set(CHANGES.get() + 1);
+    let is_claims = claims::changed(relation);
     CHANGED.with(|changed| {
         let Ok(mut changed) = changed.try_borrow_mut() else { return };
         match (&mut *changed, relation) {
-            (Changed::Some(relations), Some(relation)) if relations.len() < MOST_CHANGED => relations.push(relation),
+            (Changed::Some(relations), Some(relation)) if !is_claims && relations.len() < MOST_CHANGED => {
+                relations.push(relation);
+            }
             (changed, _) => *changed = Changed::All,
         }
     });
-    if claims::changed(relation) {
+    if is_claims {
         // What was read from it may be gone.
-        CHANGED.with(|changed| {
-            if let Ok(mut changed) = changed.try_borrow_mut() {
-                *changed = Changed::All;
-            }
-        });
         stale_all();
     }
     WATCHED.with(|watched| {

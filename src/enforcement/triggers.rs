@@ -15,7 +15,7 @@ use crate::pg::row_trigger::{Call, is_portal_running, queue_statement_trigger};
 use crate::pg::transaction::{self, Listener, SubTransaction};
 
 /// What is to be done when transactions and their parts end.
-pub static END_OF_TRANSACTION: Listener = Listener {
+static END_OF_TRANSACTION: Listener = Listener {
     before_commit: batch::flush,
     ended: || {
         next_generation();

@@ -6,7 +6,7 @@ use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
 use super::super::definition::{
-    free_name, gone, lock_tree, refuse_taken, required, table_name, unfit_root, zero_length,
+    free_name, gone, lock_members, lock_tree, refuse_taken, required, table_name, unfit_root, zero_length,
 };
 use super::super::inventory::{self, Member};
 use super::super::lifecycle::{as_extension_owner, own_work};
@@ -233,24 +233,12 @@ pub fn lock_referenced(root: Oid) -> Result<Vec<Member>> {
 }
 
 fn lock_referenced_in(root: Oid, mode: u32) -> Result<Vec<Member>> {
-    let mut locked: Vec<Oid> = Vec::new();
-    loop {
-        let members = inventory::members(root, "", Sees::Latest)?;
+    lock_members(root, "", mode, |members| {
         if !members.iter().any(|m| m.oid == root) {
             return Err(gone(root));
         }
-        let mut fresh: Vec<Oid> = members.iter().map(|m| m.oid).filter(|oid| !locked.contains(oid)).collect();
-        if fresh.is_empty() {
-            return Ok(members);
-        }
-        fresh.sort_by_key(|oid| (*oid != root, oid.to_u32()));
-        for oid in fresh {
-            check_for_interrupts!();
-            if tables::lock(oid, mode) {
-                locked.push(oid);
-            }
-        }
-    }
+        Ok(members.iter().map(|m| m.oid).collect())
+    })
 }
 
 fn refuse_without_privilege(there: &Member, columns: &[String]) -> Result<()> {
