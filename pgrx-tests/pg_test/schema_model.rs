@@ -185,6 +185,33 @@ mod tests {
     }
 
     #[pg_test]
+    fn definitions_of_indexes_are_what_postgresql_says() {
+        run(EVERYTHING);
+        run("CREATE TABLE shop.\"Odd \"\"table\" (\"Id \"\"x\" int, t text, c text COLLATE \"C\", n numeric, v varchar(9), a int[]);
+             CREATE INDEX \"Odd 1\" ON shop.\"Odd \"\"table\" (\"Id \"\"x\" DESC, t NULLS FIRST, n DESC NULLS LAST, v);
+             CREATE UNIQUE INDEX ON shop.\"Odd \"\"table\" (c, a);
+             CREATE UNIQUE INDEX ON shop.\"Odd \"\"table\" (n) NULLS NOT DISTINCT;
+             CREATE INDEX ON shop.\"Odd \"\"table\" (c COLLATE \"POSIX\");
+             CREATE INDEX ON shop.\"Odd \"\"table\" (t text_pattern_ops, v varchar_pattern_ops);
+             CREATE INDEX ON shop.\"Odd \"\"table\" USING hash (n);
+             CREATE INDEX ON shop.\"Odd \"\"table\" USING gin (a);
+             CREATE INDEX ON shop.\"Odd \"\"table\" (n) INCLUDE (t);
+             CREATE INDEX ON shop.\"Odd \"\"table\" ((n + 1), n) WHERE n > 0;
+             SET LOCAL search_path = pg_catalog");
+        let mut seen = 0;
+        for index in model().tables.iter().flat_map(|t| t.indexes.iter().map(move |i| (t, i))) {
+            let (table, index) = index;
+            let named = RelationName::new(table.name.schema.clone(), index.name.clone()).to_string();
+            assert_eq!(
+                index.definition,
+                text(&format!("SELECT pg_get_indexdef('{}'::regclass)", named.replace('\'', "''")))
+            );
+            seen += 1;
+        }
+        assert!(seen > 15, "{seen}");
+    }
+
+    #[pg_test]
     fn dependencies_lead_to_tables_and_types() {
         run(EVERYTHING);
         let model = model();

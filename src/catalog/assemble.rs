@@ -25,7 +25,7 @@ pub fn assemble(rows: Rows) -> Reading {
     tables.take_columns(rows.columns, &types);
     tables.take_statistics(rows.column_statistics);
     tables.take_indexes(rows.indexes, rows.index_columns);
-    tables.take_foreign_keys(rows.foreign_keys);
+    tables.take_foreign_keys(rows.foreign_keys, &columns);
     tables.take_objects(rows.checks, rows.triggers, rows.rules, rows.policies, rows.statistics_objects);
     tables.take_default_sequences(rows.default_sequences, &columns);
     let (sequences, unreadable_sequences) = tables.take_sequences(rows.sequences, &columns);
@@ -154,6 +154,10 @@ impl Columns {
 
     fn name(&self, relation: u32, number: i16) -> Option<&String> {
         self.0.get(&(relation, number))
+    }
+
+    fn names(&self, relation: u32, numbers: &[i16]) -> Vec<String> {
+        numbers.iter().filter_map(|&number| self.name(relation, number)).cloned().collect()
     }
 }
 
@@ -328,17 +332,19 @@ impl Tables {
         }
     }
 
-    fn take_foreign_keys(&mut self, rows: Vec<rows::ForeignKey>) {
+    fn take_foreign_keys(&mut self, rows: Vec<rows::ForeignKey>, columns: &Columns) {
         for row in rows {
             let Some(table) = self.get(row.relation) else { continue };
             table.foreign_keys.push(ForeignKey {
                 name: row.name,
-                columns: row.columns,
+                columns: columns.names(row.relation, &row.columns),
                 referenced: RelationName::new(row.referenced_schema, row.referenced_name),
-                referenced_columns: row.referenced_columns,
+                referenced_columns: row
+                    .referenced_column_names
+                    .unwrap_or_else(|| columns.names(row.referenced, &row.referenced_columns)),
                 on_delete: action(&row.on_delete),
                 on_update: action(&row.on_update),
-                on_delete_columns: row.on_delete_columns,
+                on_delete_columns: columns.names(row.relation, &row.on_delete_columns.unwrap_or_default()),
                 match_type: match row.match_type.as_str() {
                     "f" => MatchType::Full,
                     "p" => MatchType::Partial,

@@ -5,9 +5,8 @@ WITH RECURSIVE used_type (relation, column_name, oid) AS (
   SELECT a.attrelid, a.attname, a.atttypid
   FROM relation r
   JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   -- Types that PostgreSQL brings hold no domain.
-  WHERE t.oid >= 16384
+  WHERE a.atttypid >= 16384
   UNION
   SELECT u.relation, u.column_name, part.oid
   FROM used_type u

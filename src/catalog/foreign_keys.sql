@@ -1,15 +1,14 @@
 -- conparentid: neither what a partition inherits nor what a partitioned referenced table adds for its partitions.
 SELECT con.conrelid::int8 AS relation, con.conname AS name, rn.nspname AS referenced_schema,
   rc.relname AS referenced_name,
-  ARRAY(SELECT a.attname FROM unnest(con.conkey) WITH ORDINALITY k(number, position)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.number
-        ORDER BY k.position) AS columns,
-  ARRAY(SELECT a.attname FROM unnest(con.confkey) WITH ORDINALITY k(number, position)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.number
-        ORDER BY k.position) AS referenced_columns,
-  ARRAY(SELECT a.attname FROM unnest(con.confdelsetcols) WITH ORDINALITY k(number, position)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.number
-        ORDER BY k.position) AS on_delete_columns,
+  con.conkey AS columns, con.confrelid AS referenced, con.confkey AS referenced_columns,
+  -- Of a table that is not in the model, its columns are not either.
+  CASE WHEN con.confrelid NOT IN (SELECT m.oid FROM relation m) THEN
+    ARRAY(SELECT a.attname FROM unnest(con.confkey) WITH ORDINALITY k(number, position)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.number
+          ORDER BY k.position)
+  END AS referenced_column_names,
+  con.confdelsetcols AS on_delete_columns,
   con.confdeltype AS on_delete, con.confupdtype AS on_update, con.confmatchtype AS match_type,
   con.condeferrable AS deferrable, con.condeferred AS initially_deferred, con.convalidated AS validated,
   /*conenforced*/ AS enforced,

@@ -1,9 +1,11 @@
 //! Runs the queries, in the dialect of this server and in one snapshot.
 
+use std::collections::BTreeSet;
+
 use serde::de::DeserializeOwned;
 
 use super::index_definitions;
-use super::rows::{Relation, Rows};
+use super::rows::{Column, Relation, Rows, Table};
 use crate::error::Result;
 use crate::pg::{relation, typed_rows};
 
@@ -31,13 +33,19 @@ pub fn read() -> Result<Rows> {
         let own: Vec<u32> = relations.iter().filter(|r| r.extension.is_none()).map(|r| r.oid).collect();
         let has_notebook = relation::may_be_read(c"planned_migration", c"put_aside")
             && relation::may_be_read(c"planned_migration", c"tables");
+        let tables: Vec<Table> = query(include_str!("tables.sql"), &own)?;
+        let columns: Vec<Column> = query(include_str!("columns.sql"), &own)?;
+        let typed = tables.iter().filter_map(|t| t.of_type);
+        let column_types: BTreeSet<u32> = columns.iter().map(|c| c.data_type).chain(typed).collect();
+        let column_types = Vec::from_iter(column_types);
         let mut rows = Rows {
             relations,
+            tables,
+            columns,
+            types: query_from("column_type", include_str!("types.sql"), &column_types)?,
             database: query(include_str!("database.sql"), &own)?,
             schemas: query(include_str!("schemas.sql"), &own)?,
-            tables: query(include_str!("tables.sql"), &own)?,
             parents: query(include_str!("parents.sql"), &own)?,
-            columns: query(include_str!("columns.sql"), &own)?,
             column_statistics: query(include_str!("column_statistics.sql"), &own)?,
             indexes: query(include_str!("indexes.sql"), &own)?,
             index_columns: query(include_str!("index_columns.sql"), &own)?,
@@ -49,7 +57,6 @@ pub fn read() -> Result<Rows> {
             statistics_objects: query(include_str!("statistics_objects.sql"), &own)?,
             sequences: query(include_str!("sequences.sql"), &own)?,
             default_sequences: query(include_str!("default_sequences.sql"), &own)?,
-            types: query(include_str!("types.sql"), &own)?,
             dependencies: query(include_str!("dependencies.sql"), &own)?,
             views: query(include_str!("views.sql"), &own)?,
             publications: query(include_str!("publications.sql"), &own)?,
@@ -62,11 +69,15 @@ pub fn read() -> Result<Rows> {
     })
 }
 
-/// The rows of one query, in which `relation` is a table of these OIDs. They come as a parameter, so that PostgreSQL knows how
-/// many there are.
+/// The rows of one query, in which `relation` is a table of these OIDs.
 pub fn query<T: DeserializeOwned>(query: &str, relations: &[u32]) -> Result<Vec<T>> {
+    query_from("relation", query, relations)
+}
+
+/// The same where that table has another name. The OIDs come as a parameter, so that PostgreSQL knows how many there are.
+fn query_from<T: DeserializeOwned>(name: &str, query: &str, oids: &[u32]) -> Result<Vec<T>> {
     let query = DIALECT.iter().fold(query.to_owned(), |query, (placeholder, is)| query.replace(placeholder, is));
     let statement =
-        format!("WITH relation AS (SELECT oid FROM unnest($1) AS given (oid)) SELECT * FROM (\n{query}\n) AS row");
-    typed_rows::select(&statement, relations)
+        format!("WITH {name} AS (SELECT oid FROM unnest($1) AS given (oid)) SELECT * FROM (\n{query}\n) AS row");
+    typed_rows::select(&statement, oids)
 }

@@ -1,11 +1,6 @@
--- Every type of a column, and what those are made of.
+-- The types of columns and of typed tables, and what those are made of.
 WITH RECURSIVE used (oid) AS (
-  SELECT a.atttypid
-  FROM relation r
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-  UNION
-  SELECT c.reloftype FROM relation r JOIN pg_catalog.pg_class c ON c.oid = r.oid
-  WHERE c.reloftype <> 0
+  SELECT c.oid FROM column_type c
   UNION
   SELECT part.oid
   FROM used

@@ -37,8 +37,17 @@ impl Shifted {
 /// Passes over all variables, there and back.
 const PASSES: usize = 40;
 
-/// Passes without a better bound after which it is taken for the best.
+/// Passes that hardly make the bound better after which it is taken for the best.
 const PATIENCE: usize = 6;
+
+/// A pass counts as one that does if it brings the bound nearer to the best known by this part of the way.
+const PROGRESS: Cost = 256;
+
+/// Costs of pairs that all passes together look at, so that a large problem takes time in proportion to its size.
+const LOOKS: usize = 2_000_000;
+
+/// Passes that every problem gets.
+const FEWEST_PASSES: usize = 4;
 
 /// Told choices that the shifted costs suggest, says what the best one known costs: there is no use in a bound beyond it.
 pub type Improve<'i> = dyn FnMut(Vec<usize>, &mut dyn FnMut()) -> Cost + 'i;
@@ -104,6 +113,164 @@ fn with_multiplier(problem: &Problem, multiplier: Cost) -> Shifted {
     Shifted { values, pairs, constant, multiplier, bound: Cost::MIN }
 }
 
+/// Costs while they are shifted, one behind the other.
+#[derive(Clone)]
+struct Costs {
+    values: Vec<Cost>,
+    pairs: Vec<Cost>,
+}
+
+/// Where the costs of a problem lie among [`Costs`].
+struct Shape {
+    /// Start of each variable's values, and behind them the end.
+    values: Vec<usize>,
+    pairs: Vec<PairShape>,
+    /// Pairs of each variable, and whether the other side comes later in the order.
+    incident: Vec<Vec<(usize, bool)>>,
+    /// Variables in the order of the passes: groups first, since they are what the rest depends on.
+    order: Vec<usize>,
+    /// The problem's own variables.
+    own: usize,
+}
+
+struct PairShape {
+    a: usize,
+    b: usize,
+    start: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl PairShape {
+    fn cells(&self) -> std::ops::Range<usize> {
+        self.start..self.start + self.rows * self.columns
+    }
+}
+
+impl Shape {
+    fn of(shifted: &Shifted, own: usize) -> (Shape, Costs) {
+        let mut costs = Costs { values: Vec::new(), pairs: Vec::new() };
+        let mut values = vec![0];
+        for of_variable in &shifted.values {
+            costs.values.extend_from_slice(of_variable);
+            values.push(costs.values.len());
+        }
+        let order: Vec<usize> = (own..shifted.values.len()).chain(0..own).collect();
+        let mut position = vec![0; order.len()];
+        for (at, &variable) in order.iter().enumerate() {
+            position[variable] = at;
+        }
+        let mut incident = vec![Vec::new(); order.len()];
+        let mut pairs = Vec::with_capacity(shifted.pairs.len());
+        for (i, pair) in shifted.pairs.iter().enumerate() {
+            let columns = shifted.values[pair.b].len();
+            pairs.push(PairShape {
+                a: pair.a,
+                b: pair.b,
+                start: costs.pairs.len(),
+                rows: pair.costs.len() / columns,
+                columns,
+            });
+            costs.pairs.extend_from_slice(&pair.costs);
+            let forward = position[pair.a] < position[pair.b];
+            incident[pair.a].push((i, forward));
+            incident[pair.b].push((i, !forward));
+        }
+        (Shape { values, pairs, incident, order, own }, costs)
+    }
+
+    fn values_of(&self, variable: usize) -> std::ops::Range<usize> {
+        self.values[variable]..self.values[variable + 1]
+    }
+
+    /// Takes from its pairs what they cost whatever the other side is, and gives the pairs ahead their part of the sum.
+    fn shift_one(&self, costs: &mut Costs, variable: usize, there: bool, least: &mut Vec<Cost>) {
+        let incident = &self.incident[variable];
+        let own = &mut costs.values[self.values_of(variable)];
+        for &(pair, _) in incident {
+            let pair = &self.pairs[pair];
+            let cells = &mut costs.pairs[pair.cells()];
+            if pair.a == variable {
+                for (row, own) in cells.chunks_exact_mut(pair.columns).zip(own.iter_mut()) {
+                    let least = minimum(row);
+                    row.iter_mut().for_each(|c| *c -= least);
+                    *own += least;
+                }
+            } else {
+                least.clear();
+                least.resize(pair.columns, Cost::MAX);
+                for row in cells.chunks_exact(pair.columns) {
+                    least.iter_mut().zip(row).for_each(|(l, c)| *l = (*l).min(*c));
+                }
+                for row in cells.chunks_exact_mut(pair.columns) {
+                    row.iter_mut().zip(&*least).for_each(|(c, l)| *c -= l);
+                }
+                own.iter_mut().zip(&*least).for_each(|(own, l)| *own += l);
+            }
+        }
+        let ahead = incident.iter().filter(|i| i.1 == there).count();
+        if ahead == 0 {
+            return;
+        }
+        let parts = ahead.max(incident.len() - ahead) as Cost;
+        let shares = least;
+        shares.clear();
+        shares.extend(own.iter().map(|c| c.div_euclid(parts)));
+        for &(pair, _) in incident.iter().filter(|i| i.1 == there) {
+            let pair = &self.pairs[pair];
+            let cells = &mut costs.pairs[pair.cells()];
+            if pair.a == variable {
+                for (row, share) in cells.chunks_exact_mut(pair.columns).zip(&*shares) {
+                    row.iter_mut().for_each(|c| *c += share);
+                }
+            } else {
+                for row in cells.chunks_exact_mut(pair.columns) {
+                    row.iter_mut().zip(&*shares).for_each(|(c, share)| *c += share);
+                }
+            }
+        }
+        own.iter_mut().zip(&*shares).for_each(|(own, share)| *own -= share * ahead as Cost);
+    }
+
+    /// The least of each variable and of each pair, added up.
+    fn sum_of_least(&self, costs: &Costs) -> Cost {
+        let values: Cost = (0..self.order.len()).map(|v| minimum(&costs.values[self.values_of(v)])).sum();
+        let pairs: Cost = self.pairs.iter().map(|p| minimum(&costs.pairs[p.cells()])).sum();
+        values + pairs
+    }
+
+    /// A choice that the costs suggest: variable by variable the best next to those before.
+    fn decode(&self, costs: &Costs) -> Vec<usize> {
+        let mut choice = vec![0; self.order.len()];
+        let mut sums = Vec::new();
+        for &variable in &self.order {
+            sums.clear();
+            sums.extend_from_slice(&costs.values[self.values_of(variable)]);
+            for &(pair, forward) in &self.incident[variable] {
+                let pair = &self.pairs[pair];
+                let cells = &costs.pairs[pair.cells()];
+                let row = |a: usize| &cells[a * pair.columns..][..pair.columns];
+                match (pair.a == variable, forward) {
+                    (true, true) => sums.iter_mut().enumerate().for_each(|(a, s)| *s += minimum(row(a))),
+                    (true, false) => sums.iter_mut().enumerate().for_each(|(a, s)| *s += row(a)[choice[pair.b]]),
+                    (false, true) => {
+                        let least = |b: usize| (0..pair.rows).map(|a| row(a)[b]).min().unwrap_or(0);
+                        sums.iter_mut().enumerate().for_each(|(b, s)| *s += least(b));
+                    }
+                    (false, false) => sums.iter_mut().zip(row(choice[pair.a])).for_each(|(s, c)| *s += c),
+                }
+            }
+            choice[variable] = (0..sums.len()).min_by_key(|&v| (sums[v], v)).unwrap_or(0);
+        }
+        choice.truncate(self.own);
+        choice
+    }
+}
+
+fn minimum(costs: &[Cost]) -> Cost {
+    costs.iter().min().copied().unwrap_or(0)
+}
+
 impl Shifted {
     /// Shifts until the bound is as good as it gets, or reaches what is known. Returns that, and the load that the last choice
     /// spreads which the costs suggest.
@@ -112,141 +279,67 @@ impl Shifted {
             let all = choice.iter().enumerate().filter(|&(v, &value)| problem.values[v][value].group.is_some());
             all.map(|(v, _)| problem.loads[v]).sum::<Cost>()
         };
-        // Groups first: they are what the rest depends on.
-        let own = problem.values.len();
-        let order: Vec<usize> = (own..self.values.len()).chain(0..own).collect();
-        let mut position = vec![0; order.len()];
-        for (at, &variable) in order.iter().enumerate() {
-            position[variable] = at;
-        }
-        let mut incident: Vec<Vec<(usize, bool, bool)>> = vec![Vec::new(); order.len()];
-        for (i, pair) in self.pairs.iter().enumerate() {
-            let forward = position[pair.a] < position[pair.b];
-            incident[pair.a].push((i, true, forward));
-            incident[pair.b].push((i, false, !forward));
-        }
-        self.bound = self.sum_of_least(problem);
-        let first = self.decode(&order, &incident, own);
+        let (shape, mut costs) = Shape::of(self, problem.values.len());
+        let base = self.constant + self.residual_of_all(problem);
+        let first = shape.decode(&costs);
         let mut spreads = spread(&first);
         let mut known = improve(first, tick);
-        let mut best = (self.bound, self.values.clone(), self.pairs.clone());
+        let mut best = (base + shape.sum_of_least(&costs), costs.clone());
         let mut stale = 0;
-        for pass in 0..PASSES {
+        let mut scratch = Vec::new();
+        let passes = (LOOKS / costs.pairs.len().max(1)).clamp(FEWEST_PASSES, PASSES);
+        for pass in 0..passes {
             if best.0 >= known || stale >= PATIENCE {
                 break;
             }
             for there in [true, false] {
-                for at in 0..order.len() {
+                for at in 0..shape.order.len() {
                     if at.is_multiple_of(64) {
                         tick();
                     }
-                    let variable = if there { order[at] } else { order[order.len() - 1 - at] };
-                    self.shift_one(variable, &incident[variable], there);
+                    let at = if there { at } else { shape.order.len() - 1 - at };
+                    shape.shift_one(&mut costs, shape.order[at], there, &mut scratch);
                 }
             }
-            let bound = self.sum_of_least(problem);
-            if bound > best.0 {
-                best = (bound, self.values.clone(), self.pairs.clone());
+            let bound = base + shape.sum_of_least(&costs);
+            if bound - best.0 > (known - best.0) / PROGRESS {
                 stale = 0;
             } else {
                 stale += 1;
             }
+            if bound > best.0 {
+                best.0 = bound;
+                best.1.clone_from(&costs);
+            }
             if pass.is_power_of_two() || pass == 0 {
-                let choice = self.decode(&order, &incident, own);
+                let choice = shape.decode(&costs);
                 spreads = spread(&choice);
                 known = improve(choice, tick);
             }
         }
-        (self.bound, self.values, self.pairs) = best;
-        self.normalise();
+        self.bound = best.0;
+        self.take(&shape, &best.1);
         (known, spreads)
     }
 
-    /// Takes from its pairs what they cost whatever the other side is, and gives the pairs ahead their part of the sum.
-    fn shift_one(&mut self, variable: usize, incident: &[(usize, bool, bool)], there: bool) {
-        let (values, pairs) = (&mut self.values, &mut self.pairs);
-        let count = values[variable].len();
-        for &(pair, is_a, _) in incident {
-            let pair = &mut pairs[pair];
-            let columns = if is_a { pair.costs.len() / count } else { count };
-            for (value, own) in values[variable].iter_mut().enumerate() {
-                let mut least = Cost::MAX;
-                let others = if is_a { columns } else { pair.costs.len() / count };
-                for other in 0..others {
-                    let at = if is_a { value * columns + other } else { other * columns + value };
-                    least = least.min(pair.costs[at]);
-                }
-                for other in 0..others {
-                    let at = if is_a { value * columns + other } else { other * columns + value };
-                    pair.costs[at] -= least;
-                }
-                *own += least;
-            }
-        }
-        let ahead = incident.iter().filter(|i| i.2 == there).count();
-        let parts = ahead.max(incident.len() - ahead) as Cost;
-        if ahead == 0 {
-            return;
-        }
-        let shares: Vec<Cost> = values[variable].iter().map(|c| c.div_euclid(parts)).collect();
-        for &(pair, is_a, forward) in incident {
-            if forward != there {
-                continue;
-            }
-            let pair = &mut pairs[pair];
-            let others = pair.costs.len() / count;
-            for (value, &share) in shares.iter().enumerate() {
-                for other in 0..others {
-                    let at = if is_a { value * others + other } else { other * count + value };
-                    pair.costs[at] += share;
-                }
-                values[variable][value] -= share;
-            }
-        }
-    }
-
-    /// The bound as the costs stand.
-    fn sum_of_least(&self, problem: &Problem) -> Cost {
-        let least = |costs: &[Cost]| costs.iter().min().copied().unwrap_or(0);
-        let values: Cost = self.values.iter().map(|v| least(v)).sum();
-        let pairs: Cost = self.pairs.iter().map(|p| least(&p.costs)).sum();
+    /// What is to be added for the shortfall whatever the choice is.
+    fn residual_of_all(&self, problem: &Problem) -> Cost {
         let all = || problem.values.iter().zip(&problem.loads);
-        let spreads = |v: &&super::solver::Value| v.group.is_some();
         let most: Cost = all().filter(|(v, _)| v.iter().any(|v| v.group.is_some())).map(|(_, l)| l).sum();
-        let at_least: Cost = all().filter(|(v, _)| v.iter().filter(spreads).count() == v.len()).map(|(_, l)| l).sum();
-        self.constant + values + pairs + self.residual(problem.shortfall, at_least, most)
+        let least: Cost = all().filter(|(v, _)| v.iter().all(|v| v.group.is_some())).map(|(_, l)| l).sum();
+        self.residual(problem.shortfall, least, most)
     }
 
-    /// Puts the least of each pair into the constant.
-    fn normalise(&mut self) {
-        for pair in &mut self.pairs {
-            let least = pair.costs.iter().min().copied().unwrap_or(0);
-            pair.costs.iter_mut().for_each(|c| *c -= least);
+    /// Takes shifted costs, the least of each pair as part of the constant.
+    fn take(&mut self, shape: &Shape, costs: &Costs) {
+        for (variable, values) in self.values.iter_mut().enumerate() {
+            values.copy_from_slice(&costs.values[shape.values_of(variable)]);
+        }
+        for (pair, at) in self.pairs.iter_mut().zip(&shape.pairs) {
+            let cells = &costs.pairs[at.cells()];
+            let least = minimum(cells);
+            pair.costs.iter_mut().zip(cells).for_each(|(to, from)| *to = from - least);
             self.constant += least;
         }
-    }
-
-    /// A choice that the costs suggest: variable by variable the best next to those before.
-    fn decode(&self, order: &[usize], incident: &[Vec<(usize, bool, bool)>], own: usize) -> Vec<usize> {
-        let mut choice = vec![0; self.values.len()];
-        for &variable in order {
-            let count = self.values[variable].len();
-            let mut costs = self.values[variable].clone();
-            for &(pair, is_a, forward) in &incident[variable] {
-                let pair = &self.pairs[pair];
-                let others = pair.costs.len() / count;
-                for (value, cost) in costs.iter_mut().enumerate() {
-                    let at = |other: usize| if is_a { value * others + other } else { other * count + value };
-                    *cost += if forward {
-                        (0..others).map(|o| pair.costs[at(o)]).min().unwrap_or(0)
-                    } else {
-                        pair.costs[at(choice[if is_a { pair.b } else { pair.a }])]
-                    };
-                }
-            }
-            choice[variable] = (0..count).min_by_key(|&v| (costs[v], v)).unwrap_or(0);
-        }
-        choice.truncate(own);
-        choice
     }
 }

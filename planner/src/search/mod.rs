@@ -172,10 +172,12 @@ impl<'s, 'a> Search<'s, 'a> {
         let named = self.priced.cost_of_names(&solution.choice);
         let (rest, kept) = self.priced.restricted(|v, value| values[v][value].group != Some(group))?;
         let rest = rest.without_names();
-        if bound::exceeds(&rest.problem, solution.cost - named, tick) {
-            return None;
-        }
-        let rival = rest.solve(tick);
+        // Where the plan itself is not proven best, neither need be what speaks against it: one good layout is enough.
+        let rival = match solution.proven() {
+            true if bound::exceeds(&rest.problem, solution.cost - named, tick) => return None,
+            true => rest.solve(tick),
+            false => rest.descend(tick),
+        };
         if rival.cost > solution.cost - named {
             return None;
         }

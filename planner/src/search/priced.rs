@@ -82,6 +82,11 @@ impl PricedDomains {
         solver::solve(&self.problem, starts(&self.problem), tick)
     }
 
+    /// A good choice, without a bound.
+    pub fn descend(&self, tick: &mut dyn FnMut()) -> Solution {
+        solver::descend_from(&self.problem, starts(&self.problem), tick)
+    }
+
     /// The same without what names cost.
     pub fn without_names(&self) -> Self {
         let mut without = PricedDomains { problem: self.problem.clone(), names: self.names.clone() };

@@ -68,8 +68,10 @@ impl Solution {
     }
 }
 
-/// Steps of branch and bound before the answer is given unproven.
+/// Steps of branch and bound before the answer is given unproven; of a problem of [`MANY`] variables, each of whose steps takes
+/// longer and which a few more do not prove, only so many.
 pub const STEP_BUDGET: u64 = 100_000;
+const STEP_BUDGET_OF_MANY: u64 = 20_000;
 
 /// Rounds of improvement of one start.
 const ROUNDS: usize = 40;
@@ -81,24 +83,7 @@ const MANY: usize = 1_000;
 /// The best choice, from these starts. `tick` is called often; it may unwind to cancel.
 pub fn solve(problem: &Problem, starts: Vec<Vec<usize>>, tick: &mut dyn FnMut()) -> Solution {
     let neighbours = neighbours(problem);
-    let mut found: Vec<(Cost, Vec<usize>)> = Vec::new();
-    for start in starts {
-        found.push(descend(problem, &neighbours, start, tick));
-    }
-    found.sort();
-    found.dedup();
-    let finalists = if problem.values.len() > MANY { 1 } else { FINALISTS };
-    for candidate in found.iter_mut().take(finalists) {
-        let mut state = State::new(problem, &neighbours, candidate.1.clone());
-        for _ in 0..ROUNDS {
-            let pairs = state.improve_pairs(tick);
-            if !state.improve_singles(tick) && !pairs {
-                break;
-            }
-        }
-        *candidate = (state.cost, state.choice);
-    }
-    let mut best = found.into_iter().min().expect("there is a start");
+    let mut best = best_descent(problem, &neighbours, starts, tick);
     let mut improve = |choice: Vec<usize>, tick: &mut dyn FnMut()| {
         let (cost, choice) = descend(problem, &neighbours, choice, tick);
         if cost < best.0 {
@@ -112,6 +97,38 @@ pub fn solve(problem: &Problem, starts: Vec<Vec<usize>>, tick: &mut dyn FnMut())
         BranchAndBound::new(problem, &shifted, &mut solution).run(tick);
     }
     solution
+}
+
+/// A choice that no move of one variable improves, the best of those that these starts lead to.
+pub fn descend_from(problem: &Problem, starts: Vec<Vec<usize>>, tick: &mut dyn FnMut()) -> Solution {
+    let (cost, choice) = best_descent(problem, &neighbours(problem), starts, tick);
+    Solution { cost, bound: Cost::MIN, choice, steps: 0 }
+}
+
+fn best_descent(
+    problem: &Problem,
+    neighbours: &[Vec<(usize, bool)>],
+    starts: Vec<Vec<usize>>,
+    tick: &mut dyn FnMut(),
+) -> (Cost, Vec<usize>) {
+    let mut found: Vec<(Cost, Vec<usize>)> = Vec::new();
+    for start in starts {
+        found.push(descend(problem, neighbours, start, tick));
+    }
+    found.sort();
+    found.dedup();
+    let finalists = if problem.values.len() > MANY { 1 } else { FINALISTS };
+    for candidate in found.iter_mut().take(finalists) {
+        let mut state = State::new(problem, neighbours, candidate.1.clone());
+        for _ in 0..ROUNDS {
+            let pairs = state.improve_pairs(tick);
+            if !state.improve_singles(tick) && !pairs {
+                break;
+            }
+        }
+        *candidate = (state.cost, state.choice);
+    }
+    found.into_iter().min().expect("there is a start")
 }
 
 fn descend(
@@ -144,6 +161,10 @@ struct State<'p> {
     problem: &'p Problem,
     neighbours: &'p [Vec<(usize, bool)>],
     choice: Vec<usize>,
+    /// What each value of each variable costs next to the values that its neighbours have: a table that thousands reference
+    /// is weighed as quickly as any other.
+    costs: Vec<Vec<Cost>>,
+    /// Variables that use each group.
     members: Vec<usize>,
     spread: Cost,
     cost: Cost,
@@ -152,8 +173,8 @@ struct State<'p> {
 impl<'p> State<'p> {
     fn new(problem: &'p Problem, neighbours: &'p [Vec<(usize, bool)>], choice: Vec<usize>) -> Self {
         let mut members = vec![0; problem.groups];
-        let mut spread = 0;
-        let mut cost = 0;
+        let (mut spread, mut cost) = (0, 0);
+        let mut costs: Vec<Vec<Cost>> = problem.values.iter().map(|v| v.iter().map(|v| v.cost).collect()).collect();
         for (variable, &value) in choice.iter().enumerate() {
             let value = problem.values[variable][value];
             cost += value.cost;
@@ -162,31 +183,25 @@ impl<'p> State<'p> {
                 spread += problem.loads[variable];
             }
         }
+        for pair in &problem.pairs {
+            let (a, b) = (choice[pair.a], choice[pair.b]);
+            cost += pair_cost(problem, pair, a, b);
+            costs[pair.a].iter_mut().enumerate().for_each(|(v, c)| *c += pair_cost(problem, pair, v, b));
+            costs[pair.b].iter_mut().enumerate().for_each(|(v, c)| *c += pair_cost(problem, pair, a, v));
+        }
         cost += problem.group_cost * members.iter().filter(|&&m| m > 0).count() as Cost;
-        cost += problem.pairs.iter().map(|p| pair_cost(problem, p, choice[p.a], choice[p.b])).sum::<Cost>();
         cost += problem.shortfall.of(spread);
-        State { problem, neighbours, choice, members, spread, cost }
+        State { problem, neighbours, choice, costs, members, spread, cost }
     }
 
     /// What the cost changes by if `variable` takes `value`.
     fn delta(&self, variable: usize, value: usize) -> Cost {
-        let (old, new) = (self.choice[variable], value);
-        if old == new {
+        let old = self.choice[variable];
+        if old == value {
             return 0;
         }
-        let (from, to) = (self.problem.values[variable][old], self.problem.values[variable][new]);
-        let mut delta = to.cost - from.cost;
-        for &(pair, is_a) in &self.neighbours[variable] {
-            let pair = &self.problem.pairs[pair];
-            let at = |v| {
-                if is_a {
-                    pair_cost(self.problem, pair, v, self.choice[pair.b])
-                } else {
-                    pair_cost(self.problem, pair, self.choice[pair.a], v)
-                }
-            };
-            delta += at(new) - at(old);
-        }
+        let (from, to) = (self.problem.values[variable][old], self.problem.values[variable][value]);
+        let mut delta = self.costs[variable][value] - self.costs[variable][old];
         if from.group != to.group {
             delta -= from.group.map_or(0, |g| if self.members[g] == 1 { self.problem.group_cost } else { 0 });
             delta += to.group.map_or(0, |g| if self.members[g] == 0 { self.problem.group_cost } else { 0 });
@@ -197,18 +212,33 @@ impl<'p> State<'p> {
     }
 
     fn set(&mut self, variable: usize, value: usize) {
+        let old = self.choice[variable];
+        if old == value {
+            return;
+        }
         self.cost += self.delta(variable, value);
-        let (from, to) = (self.problem.values[variable][self.choice[variable]], self.problem.values[variable][value]);
+        self.regroup(variable, old, value);
+        self.choice[variable] = value;
+        for &(pair, is_a) in &self.neighbours[variable] {
+            let pair = &self.problem.pairs[pair];
+            let other = if is_a { pair.b } else { pair.a };
+            let at =
+                |v, o| if is_a { pair_cost(self.problem, pair, v, o) } else { pair_cost(self.problem, pair, o, v) };
+            self.costs[other].iter_mut().enumerate().for_each(|(o, c)| *c += at(value, o) - at(old, o));
+        }
+    }
+
+    /// Counts a variable with the group of one value instead of that of another.
+    fn regroup(&mut self, variable: usize, from: usize, to: usize) {
         let load = self.problem.loads[variable];
-        if let Some(group) = from.group {
+        if let Some(group) = self.problem.values[variable][from].group {
             self.members[group] -= 1;
             self.spread -= load;
         }
-        if let Some(group) = to.group {
+        if let Some(group) = self.problem.values[variable][to].group {
             self.members[group] += 1;
             self.spread += load;
         }
-        self.choice[variable] = value;
     }
 
     fn improve_singles(&mut self, tick: &mut dyn FnMut()) -> bool {
@@ -233,12 +263,32 @@ impl<'p> State<'p> {
             tick();
             let (a, b) = (pair.a, pair.b);
             let (old_a, old_b) = (self.choice[a], self.choice[b]);
+            // Between two tables that reference each other there are two pairs.
+            let few = if self.neighbours[a].len() < self.neighbours[b].len() { a } else { b };
+            let between = self.neighbours[few].iter().map(|&(pair, _)| &self.problem.pairs[pair]);
+            let between: Vec<&PairCost> = between.filter(|p| [(a, b), (b, a)].contains(&(p.a, p.b))).collect();
+            let joint = |value_a: usize, value_b: usize| -> Cost {
+                let cost = |p: &PairCost| match p.a == a {
+                    true => pair_cost(self.problem, p, value_a, value_b),
+                    false => pair_cost(self.problem, p, value_b, value_a),
+                };
+                between.iter().map(|p| cost(p)).sum()
+            };
             let mut best = (self.cost, old_a, old_b);
+            let mut moves = Vec::new();
             for value_a in 0..self.problem.values[a].len() {
-                self.set(a, value_a);
-                for value_b in 0..self.problem.values[b].len() {
-                    best = best.min((self.cost + self.delta(b, value_b), value_a, value_b));
+                // What the pair costs is in the costs of both, each next to the other's old value.
+                let together = |value_b| {
+                    joint(value_a, value_b) - joint(value_a, old_b) - joint(old_a, value_b) + joint(old_a, old_b)
+                };
+                moves.clear();
+                moves.extend((0..self.problem.values[b].len()).map(together));
+                let cost = self.cost + self.delta(a, value_a);
+                self.regroup(a, old_a, value_a);
+                for (value_b, together) in moves.iter().enumerate() {
+                    best = best.min((cost + self.delta(b, value_b) + together, value_a, value_b));
                 }
+                self.regroup(a, value_a, old_a);
             }
             self.set(a, best.1);
             self.set(b, best.2);
@@ -259,6 +309,7 @@ struct BranchAndBound<'s> {
     problem: &'s Problem,
     shifted: &'s Shifted,
     solution: &'s mut Solution,
+    budget: u64,
     /// Pairs of each variable and whether it is their `a`.
     neighbours: Vec<Vec<(usize, bool)>>,
     /// Values of each variable that may be part of something better.
@@ -312,6 +363,7 @@ impl<'s> BranchAndBound<'s> {
             open,
             order,
             solution,
+            budget: if problem.values.len() > MANY { STEP_BUDGET_OF_MANY } else { STEP_BUDGET },
         };
         search.spread_after = search.spreads();
         search
@@ -362,7 +414,7 @@ impl<'s> BranchAndBound<'s> {
 
     fn descend(&mut self, at: usize, assigned: Cost, spread: Cost, tick: &mut dyn FnMut()) -> bool {
         self.solution.steps += 1;
-        if self.solution.steps > STEP_BUDGET {
+        if self.solution.steps > self.budget {
             return false;
         }
         if self.solution.steps.is_multiple_of(256) {
