@@ -32,4 +32,5 @@ mod startup;
 pub mod statement;
 pub mod tables;
 pub mod transaction;
+pub mod trigger_catalog;
 pub mod values;

@@ -53,6 +53,14 @@ impl Referencing {
         self.conversions.iter().all(Conversion::keeps_text)
     }
 
+    /// Whether rows with these keys reference the same row: what the referenced columns call equal, in whatever form.
+    pub fn references_the_same(&self, one: &[Datum], other: &[Datum]) -> bool {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        self.convert(one, &mut first).is_some()
+            && self.convert(other, &mut second).is_some()
+            && self.referenced.key.compare(&first, &second).is_eq()
+    }
+
     /// The key as the referenced columns would have it; `None` where none of them can be equal to it.
     pub fn convert(&self, key: &[Datum], room: &mut Vec<Datum>) -> Option<()> {
         room.clear();
@@ -267,7 +275,7 @@ pub fn referencing_tables(call: &Call) -> Vec<(Oid, Oid)> {
     while let Some(table) = next.pop() {
         if !tables.contains(&(root, table)) {
             tables.push((root, table));
-            next.extend(inheritance::children(table));
+            next.extend(inheritance::children(table).iter().map(|child| child.table));
         }
     }
     tables
