@@ -185,11 +185,9 @@ pub fn truncate_said() -> Option<TruncateSaid> {
     // SAFETY: the portal that is being executed, if any, has a list of planned statements; one without a plan has its own tree.
     // The function takes no arguments and reads a variable of the backend.
     unsafe {
-        let depth =
-            pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]);
+        let depth = pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]);
         let portal = pg_sys::ActivePortal;
-        if depth != Some(1) || portal.is_null() || (*portal).stmts.is_null() || (*(*portal).stmts).length != 1
-        {
+        if depth != Some(1) || portal.is_null() || (*portal).stmts.is_null() || (*(*portal).stmts).length != 1 {
             return None;
         }
         let planned = (*(*(*portal).stmts).elements).ptr_value.cast::<pg_sys::PlannedStmt>();

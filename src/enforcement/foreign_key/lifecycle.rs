@@ -175,7 +175,7 @@ fn let_go(
         going.retain(|&table| column::relation_kind(table) == pg_sys::RELKIND_RELATION);
         // In several transactions it was looked at in the first one; since then nobody can reference its rows.
         if !going.is_empty() && *detached_late != Some(true) {
-            orphans::refuse(key, &Scope::LosingTo(&going))?;
+            orphans::refuse(key, &Scope::LosingTo { tables: &going, above: *top })?;
         }
         as_extension_owner(|| {
             for trigger in strays.iter().filter(|t| !t.parent.is_some_and(|p| strays.iter().any(|s| s.oid == p))) {
@@ -233,7 +233,7 @@ fn refuse_losing(parent: Oid, partition: Oid) -> Result<()> {
         lock_tables(key.referencing.root, pg_sys::ShareLock)?;
         let going = inventory::members(partition, "", Sees::Latest)?;
         let going: Vec<Oid> = going.iter().filter(|m| m.holds_rows()).map(|m| m.oid).collect();
-        orphans::refuse(&key, &Scope::LosingTo(&going))?;
+        orphans::refuse(&key, &Scope::LosingTo { tables: &going, above: partition })?;
     }
     Ok(())
 }

@@ -28,8 +28,11 @@ pub enum Scope<'a> {
     All,
     /// Those of tables that have just come.
     Only(&'a [Oid]),
-    /// Those whose referenced row is in tables that are just going, or have just left the tree.
-    LosingTo(&'a [Oid]),
+    /// Those whose referenced row is in tables that are just going, or have just left the tree, with the one `above` them.
+    LosingTo {
+        tables: &'a [Oid],
+        above: Oid,
+    },
     /// All, since the table of this name was dropped.
     Without(&'a str),
 }
@@ -56,7 +59,7 @@ pub fn refuse(key: &ForeignKey, scope: &Scope) -> Result<()> {
 /// Whether the owner of the referencing table may read all of the referenced one, and of those that are leaving it.
 fn owner_sees_all(key: &ForeignKey, scope: &Scope) -> Result<bool> {
     let mut tables = vec![key.referenced.root.to_u32().to_string()];
-    if let Scope::LosingTo(losing) = scope {
+    if let Scope::LosingTo { tables: losing, .. } = scope {
         tables.extend(losing.iter().map(|oid| oid.to_u32().to_string()));
     }
     let sql = format!(
@@ -104,7 +107,7 @@ fn condition(key: &ForeignKey, scope: &Scope) -> Result<String> {
             key.referenced.relation,
             list(tables)
         ),
-        Scope::LosingTo(tables) => {
+        Scope::LosingTo { tables, .. } => {
             let mut losing = Vec::new();
             for &table in *tables {
                 let relation = from_server(column::qualified_name(table).to_bytes());
@@ -159,7 +162,7 @@ fn texts(columns: &[String]) -> String {
 /// Row by row, by our own looks at the referenced tables: nobody's rights or policies are asked, and no planner.
 fn by_probes(key: &ForeignKey, members: &[Member], scope: &Scope) -> Result<Option<String>> {
     let token = key.id().token;
-    let without = if let Scope::LosingTo(tables) = scope { tables } else { &[][..] };
+    let without = if let Scope::LosingTo { tables, .. } = scope { tables } else { &[][..] };
     for member in members.iter().filter(|m| m.holds_rows()) {
         if let Scope::Only(tables) = scope
             && !tables.contains(&member.oid)
@@ -221,10 +224,10 @@ fn violated(key: &ForeignKey, values: &str, scope: &Scope) -> Result<ErrorReport
     };
     let (referencing, referenced) = (&key.referencing, &key.referenced);
     let (message, detail) = match scope {
-        Scope::LosingTo(_) | Scope::Without(_) => {
+        Scope::LosingTo { .. } | Scope::Without(_) => {
             let going = match scope {
-                Scope::LosingTo([first, ..]) => {
-                    from_server(column::relation_name(*first).unwrap_or_default().to_bytes())
+                Scope::LosingTo { above, .. } => {
+                    from_server(column::relation_name(*above).unwrap_or_default().to_bytes())
                 }
                 Scope::Without(name) => (*name).to_owned(),
                 _ => String::new(),
