@@ -7,7 +7,7 @@ use citus_advisor_bench::server::Server;
 use citus_advisor_bench::sessions::{Answer, Refusal, Session, Watch};
 
 use crate::case::{Case, Side};
-use crate::schedule::{Op, Schedule, Truncated};
+use crate::schedule::{Op, Schedule};
 
 /// Milliseconds. Who has waited so long without a deadlock never looks again: the last to wait is the victim.
 const DEADLOCK_TIMEOUT: u64 = 5;
@@ -193,8 +193,7 @@ pub enum Documented {
     ChangedAndMoved,
     UniqueLater,
     Order,
-    TruncateCascade,
-    TruncateEmpty,
+    OrderOfWaits,
     PendingEvents,
 }
 
@@ -219,9 +218,10 @@ impl Documented {
             Documented::UniqueLater => {
                 "both keys are violated: uniqueness across partitions is checked behind the statement, not in it"
             }
-            Documented::Order => "of several violations, or several rows to wait for, another one comes first",
-            Documented::TruncateCascade => "TRUNCATE ... CASCADE does not reach referencing tables: refused",
-            Documented::TruncateEmpty => "TRUNCATE of referenced tables passes where the referencing ones are empty",
+            Documented::Order => "of several rows that violate, another one is met first",
+            Documented::OrderOfWaits => {
+                "of several rows, another one is met first: one that has to be waited for, or one that violates"
+            }
             Documented::PendingEvents => {
                 "55006: TRUNCATE does not go past pending events: ours has one where a deferred key stays as it was, none where it is NULL"
             }
@@ -278,6 +278,7 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
     let ((mine_state, mine_says), (their_state, they_say)) = (refusal(mine), refusal(theirs));
     let caught = matches!(op, Op::Caught(_));
     let op = if let Op::Caught(op) = op { op } else { op };
+    let violations = ["23503", "23505"];
     Some(match (mine_state.as_str(), their_state.as_str()) {
         _ if [&mine_says, &they_say].iter().any(|text| text.contains("read/write dependencies")) => {
             Documented::Serializable
@@ -294,12 +295,20 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
         ("23503" | "40001", "23505") => Documented::UniqueLater,
         // A table that references itself: natively it waits for the other one's key first.
         ("23503", _) if op.references() && theirs.blocked && !mine.blocked => Documented::UniqueLater,
-        (_, "23503" | "23505" | "40001" | "40P01") if op.has_several_rows() && mine_state != "done" => {
+        (mine_state, their_state)
+            if op.has_several_rows() && violations.contains(&mine_state) && violations.contains(&their_state) =>
+        {
             Documented::Order
         }
-        _ if matches!(op, Op::InsertReferenced { keys, .. } if keys.len() > 1) => Documented::Order,
-        _ if *op == Op::Truncate(Truncated::ReferencedCascade) => Documented::TruncateCascade,
-        ("done", "0A000") if *op == Op::Truncate(Truncated::Referenced) => Documented::TruncateEmpty,
+        // Both met what they have to wait for, or cannot wait for: the one first, and the other.
+        (mine_state, their_state)
+            if op.has_several_rows()
+                && (mine.blocked || theirs.blocked)
+                && mine_state != "done"
+                && their_state != "done" =>
+        {
+            Documented::OrderOfWaits
+        }
         ("40P01", "done") if matches!(op, Op::MoveReferenced { .. }) => Documented::MoveIntoInsert,
         ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
         _ => return None,
@@ -324,12 +333,9 @@ pub fn canonical(answer: &Answer, op: &Op) -> Answer {
         // Processes and transactions have numbers.
         refusal.detail.clear();
     }
-    // What the hint offers natively, CASCADE, ours does not have.
-    if refusal.message.starts_with("cannot truncate a table") {
-        refusal.hint = refusal.hint.split(", or use").next().unwrap_or_default().trim_end_matches('.').to_string();
-    }
     // "due to concurrent update", or "delete": the twin's way to move locks first.
-    if matches!(op, Op::MoveReferenced { .. }) && refusal.state == "40001" {
+    let inner = if let Op::Caught(op) = op { op } else { op };
+    if matches!(inner, Op::MoveReferenced { .. }) && refusal.state == "40001" {
         refusal.message = "could not serialize access".into();
     }
     if op.has_several_rows() {

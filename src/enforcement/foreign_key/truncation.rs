@@ -29,13 +29,14 @@ pub fn table_emptied(call: &Call) -> Checked {
         tables.find(|&(_, table)| !(has_locked(table, Mode::AccessExclusive) && is_empty(table)))
     };
     let Some((root, _)) = missing() else { return Ok(()) };
-    if let Some(said) = CONTINUED.get().or_else(truncate_said).filter(|said| said.cascade) {
+    let said = CONTINUED.get().or_else(truncate_said);
+    if let Some(said) = said.filter(|said| said.cascade) {
         continue_to(root, said);
         if missing().is_none() {
             return Ok(());
         }
     }
-    Err(truncated(call.relation(), root))
+    Err(truncated(call.relation(), root, said.is_some()))
 }
 
 /// Truncates the referencing tables as the user who truncates.
