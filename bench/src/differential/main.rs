@@ -237,7 +237,7 @@ impl Differential {
         let difference = |ours: Trace, twin: Trace, step| {
             Box::new(Difference { case: *case, schedule: schedule.clone(), ours, twin, step })
         };
-        let step = match compare(schedule, &mine, &theirs) {
+        let step = match compare(case, schedule, &mine, &theirs) {
             Verdict::Equal => return Ok(Found::Equal),
             Verdict::Documented(why) => {
                 return Ok(Found::Documented(why, difference(mine, theirs, None), Side::Plain));
@@ -245,7 +245,7 @@ impl Differential {
             Verdict::Differs(step) => step,
         };
         let other = self.partitioned.play(case, schedule)?;
-        match compare(schedule, &mine, &other) {
+        match compare(case, schedule, &mine, &other) {
             Verdict::Equal => return Ok(Found::AsPartitioned),
             Verdict::Documented(why) => {
                 return Ok(Found::Documented(why, difference(mine, other, None), Side::Partitioned));

@@ -194,6 +194,8 @@ pub enum Documented {
     UniqueLater,
     Order,
     OrderOfWaits,
+    TruncateBeside,
+    ItselfLocksFirst,
     PendingEvents,
 }
 
@@ -222,6 +224,12 @@ impl Documented {
             Documented::OrderOfWaits => {
                 "of several rows, another one is met first: one that has to be waited for, or one that violates"
             }
+            Documented::TruncateBeside => {
+                "40P01 beside TRUNCATE: who has written to a partition, and then wants the whole, waits for its locks one by one"
+            }
+            Documented::ItselfLocksFirst => {
+                "40P01: in a table that references itself the referenced row is locked before the row's own key is waited for"
+            }
             Documented::PendingEvents => {
                 "55006: TRUNCATE does not go past pending events: ours has one where a deferred key stays as it was, none where it is NULL"
             }
@@ -236,7 +244,7 @@ pub enum Verdict {
     Differs(Option<usize>),
 }
 
-pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
+pub fn compare(case: &Case, schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
     // Nothing excuses an orphan, a statement that does not end, or an internal error.
     let bad = |event: &&Event| matches!(&event.answer, Answer::Refused(refusal) if ["57014", "XX000"].contains(&refusal.state.as_str()));
     if let Some(event) = ours.events.iter().find(bad) {
@@ -252,7 +260,15 @@ pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
         if same_answer && same_time && mine.step == theirs.step {
             continue;
         }
-        return match documented(op, mine, theirs) {
+        // What the other session was waiting with when this one began.
+        let beside = ours.events.iter().find(|event| {
+            event.blocked
+                && event.step < mine.step
+                && schedule.steps[event.step].0 != schedule.steps[mine.step].0
+                && event.ended_after >= mine.ended_after
+        });
+        let beside = beside.map(|event| &schedule.steps[event.step].1);
+        return match documented(case, op, mine, theirs, beside) {
             Some(documented) if excused => Verdict::Documented(documented),
             _ => Verdict::Differs(Some(mine.step)),
         };
@@ -270,7 +286,7 @@ pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
     Verdict::Equal
 }
 
-fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
+fn documented(case: &Case, op: &Op, mine: &Event, theirs: &Event, beside: Option<&Op>) -> Option<Documented> {
     let refusal = |event: &Event| match &event.answer {
         Answer::Refused(refusal) => (refusal.state.clone(), refusal.message.clone()),
         Answer::Done { .. } => ("done".to_string(), String::new()),
@@ -309,6 +325,8 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
         {
             Documented::OrderOfWaits
         }
+        ("40P01", _) if matches!(beside, Some(Op::Truncate(_))) => Documented::TruncateBeside,
+        ("40P01", _) if case.itself() && beside.is_some_and(Op::references) => Documented::ItselfLocksFirst,
         ("40P01", "done") if matches!(op, Op::MoveReferenced { .. }) => Documented::MoveIntoInsert,
         ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
         _ => return None,

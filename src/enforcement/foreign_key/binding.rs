@@ -265,18 +265,8 @@ pub fn name_of(constraint: Oid) -> CString {
     column::constraint_name(constraint).unwrap_or_default()
 }
 
-/// The referencing tables of a TRUNCATE trigger's constraint, each with the topmost one.
-pub fn referencing_tables(call: &Call) -> Vec<(Oid, Oid)> {
+/// The topmost referencing table of a TRUNCATE trigger's constraint.
+pub fn referencing_root(call: &Call) -> Option<Oid> {
     let token = call.argument().and_then(parse_token).unwrap_or_else(|| not_ours(call));
-    let Some(trigger) = triggers_of(call.relation(), referenced_function(), token).next() else { return Vec::new() };
-    let root = trigger.other_relation;
-    let mut tables = Vec::new();
-    let mut next = vec![root];
-    while let Some(table) = next.pop() {
-        if !tables.contains(&(root, table)) {
-            tables.push((root, table));
-            next.extend(inheritance::children(table).iter().map(|child| child.table));
-        }
-    }
-    tables
+    triggers_of(call.relation(), referenced_function(), token).next().map(|trigger| trigger.other_relation)
 }
