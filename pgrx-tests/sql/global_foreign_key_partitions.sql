@@ -127,6 +127,26 @@ TRUNCATE other CASCADE;
 DROP TABLE other, below;
 SELECT advisor.drop_constraint('fk', 'fk_x_key');
 
+-- Triggers made by hand act on nobody else's table.
+INSERT INTO pk VALUES (1, 0);
+INSERT INTO fk VALUES (1, 1);
+GRANT CREATE ON SCHEMA gfp TO gfp_nobody;
+GRANT TRIGGER, REFERENCES ON fk TO gfp_nobody;
+SELECT split_part(encode(tgargs, 'escape'), E'\\000', 1) AS token FROM pg_trigger
+WHERE tgrelid = 'fk'::regclass AND tgname = 'fk_ref' \gset
+SET ROLE gfp_nobody;
+CREATE TABLE bait (id int NOT NULL);
+INSERT INTO bait VALUES (1);
+CREATE CONSTRAINT TRIGGER b AFTER DELETE OR UPDATE ON bait FROM fk FOR EACH ROW WHEN (OLD.id IS DISTINCT FROM NULL)
+  EXECUTE FUNCTION advisor.check_global_reference(:'token', 'simple', 'cascade', 'no action');
+CREATE TRIGGER bt AFTER TRUNCATE ON bait EXECUTE FUNCTION advisor.check_global_truncation(:'token');
+RESET ROLE;
+DELETE FROM bait;
+TRUNCATE bait CASCADE;
+SELECT * FROM fk;
+DROP TABLE bait;
+TRUNCATE pk, fk;
+
 -- A table that goes with rows that are referenced
 CREATE TABLE tree (id int NOT NULL);
 CREATE TABLE branch () INHERITS (tree);

@@ -265,8 +265,12 @@ pub fn name_of(constraint: Oid) -> CString {
     column::constraint_name(constraint).unwrap_or_default()
 }
 
-/// The topmost referencing table of a TRUNCATE trigger's constraint.
-pub fn referencing_root(call: &Call) -> Option<Oid> {
+/// The topmost referencing table of a TRUNCATE trigger's constraint, and whether that one says so, too.
+pub fn referencing_root(call: &Call) -> Option<(Oid, bool)> {
     let token = call.argument().and_then(parse_token).unwrap_or_else(|| not_ours(call));
-    triggers_of(call.relation(), referenced_function(), token).next().map(|trigger| trigger.other_relation)
+    let function = referenced_function();
+    let there = triggers_of(call.relation(), function, token).next()?.other_relation;
+    let root = root_of(call.relation(), function, token);
+    let is_mutual = triggers_of(there, referencing_function(), token).any(|trigger| trigger.other_relation == root);
+    Some((there, is_mutual))
 }

@@ -22,7 +22,7 @@ thread_local! {
 
 /// As natively, the referencing tables have to be truncated by the same statement, which CASCADE does.
 pub fn table_emptied(call: &Call) -> Checked {
-    let Some(root) = binding::referencing_root(call) else { return Ok(()) };
+    let Some((root, is_mutual)) = binding::referencing_root(call) else { return Ok(()) };
     let continued = CONTINUED.with_borrow(Clone::clone);
     let is_own = continued.is_some();
     let said = continued.or_else(truncate_said);
@@ -39,7 +39,8 @@ pub fn table_emptied(call: &Call) -> Checked {
             }
         }
         Some(said) => {
-            if !all_empty() {
+            // A trigger that somebody made by hand truncates nobody else's table.
+            if is_mutual && !all_empty() {
                 continue_to(root, said);
             }
             if all_empty() {
