@@ -1,10 +1,10 @@
 SELECT n.nspname AS schema, v.relname AS name, v.relkind = 'm' AS materialized,
   CASE WHEN v.relkind = 'm' THEN pg_total_relation_size(v.oid) END AS bytes,
-  coalesce(r.reads, '[]') AS reads
+  coalesce(r.schemas, '{}') AS read_schemas, coalesce(r.names, '{}') AS read_names
 FROM pg_catalog.pg_class v
 JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
 LEFT JOIN (
-  SELECT read.view, json_agg(json_build_object('schema', read.schema, 'name', read.name)) AS reads
+  SELECT read.view, array_agg(read.schema) AS schemas, array_agg(read.name) AS names
   FROM (
     SELECT DISTINCT w.ev_class AS view, tn.nspname AS schema, t.relname AS name
     FROM pg_catalog.pg_rewrite w

@@ -33,4 +33,5 @@ pub mod statement;
 pub mod tables;
 pub mod transaction;
 pub mod trigger_catalog;
+pub mod typed_rows;
 pub mod values;
