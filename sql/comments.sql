@@ -34,6 +34,7 @@ COMMENT ON FUNCTION advisor.violations(regclass, name) IS 'every row that holds 
 COMMENT ON FUNCTION advisor.repair_constraints(regclass) IS
   'mends global constraints: missing or disabled triggers, missing indexes; a row for each action';
 COMMENT ON FUNCTION advisor._global_constraints() IS 'the rows of advisor.global_constraints';
+COMMENT ON FUNCTION advisor._precede_ddl() IS 'event trigger: global foreign keys are asked before a partition is detached concurrently, or attached';
 COMMENT ON FUNCTION advisor._follow_ddl() IS 'event trigger: global constraints follow what happens to their tables';
 COMMENT ON FUNCTION advisor._follow_drop() IS 'event trigger: global constraints end with their tables';
 COMMENT ON FUNCTION advisor.add_global_foreign_key(regclass, name, regclass, name, name, text, text, text, boolean, boolean, boolean, boolean) IS

@@ -41,10 +41,14 @@ COMMENT ON VIEW advisor.global_constraints IS
 -- They look at nothing as long as no global constraint exists.
 CREATE EVENT TRIGGER citus_advisor_ddl ON ddl_command_end
   WHEN TAG IN ('CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA', 'IMPORT FOREIGN SCHEMA', 'ALTER TABLE',
-               'ALTER FOREIGN TABLE', 'ALTER SCHEMA',
+               'ALTER FOREIGN TABLE', 'ALTER SCHEMA', 'CREATE TRIGGER',
                -- These rename tables and columns as well.
                'ALTER INDEX', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER TYPE')
   EXECUTE FUNCTION advisor._follow_ddl();
+CREATE EVENT TRIGGER citus_advisor_ddl_start ON ddl_command_start
+  WHEN TAG IN ('ALTER TABLE')
+  EXECUTE FUNCTION advisor._precede_ddl();
 CREATE EVENT TRIGGER citus_advisor_drop ON sql_drop EXECUTE FUNCTION advisor._follow_drop();
 ALTER EVENT TRIGGER citus_advisor_ddl ENABLE ALWAYS;
+ALTER EVENT TRIGGER citus_advisor_ddl_start ENABLE ALWAYS;
 ALTER EVENT TRIGGER citus_advisor_drop ENABLE ALWAYS;

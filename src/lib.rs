@@ -30,6 +30,7 @@ extension_sql_file!(
     name = "global_constraints",
     requires = [
         enforcement::health::global_constraints,
+        enforcement::lifecycle::precede_ddl,
         enforcement::lifecycle::follow_ddl,
         enforcement::lifecycle::follow_drop,
         "check_global_unique"

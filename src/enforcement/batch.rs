@@ -359,7 +359,7 @@ fn duplicate(mut batch: Batch, snapshot: &Fresh) -> Option<Vec<CString>> {
         check_for_interrupts!();
         let mut room = [Datum::from(0); MOST_COLUMNS];
         let key = batch.key(&suspect.entry, &mut room);
-        let alive = unique::count(&constraint, key, snapshot, |alive| alive.rows >= 2);
+        let alive = unique::count(&constraint, key, snapshot, |_| true, |alive| alive.rows >= 2);
         (alive.rows >= 2).then(|| {
             let columns = constraint.key.columns.iter().zip(key);
             columns.map(|(column, &value)| text(column.type_id, value)).collect()

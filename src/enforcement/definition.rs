@@ -565,12 +565,21 @@ fn tell_of_immediate_indexes(constraint: &Constraint, members: &[Member]) {
         .map(|m| m.relation.as_str())
         .collect();
     if let Some(first) = immediate.first() {
-        let others = if immediate.len() > 1 { format!(" and {} others", immediate.len() - 1) } else { String::new() };
+        let tables = and_others(first, immediate.len());
         notice(format!(
-            "duplicates within {first}{others} are refused at once, by a unique index that is not deferrable; \
+            "duplicates within {tables} are refused at once, by a unique index that is not deferrable; \
              \"{}\" defers duplicates across tables",
             constraint.name
         ));
+    }
+}
+
+/// `first and 2 others`, of so many in all.
+pub fn and_others(first: &str, all: usize) -> String {
+    match all.saturating_sub(1) {
+        0 => first.to_owned(),
+        1 => format!("{first} and 1 other"),
+        more => format!("{first} and {more} others"),
     }
 }
 

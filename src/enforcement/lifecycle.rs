@@ -35,6 +35,21 @@ pub fn own_work<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// `ddl_command_start`
+#[pg_extern(
+    name = "_precede_ddl",
+    sql = r#"
+CREATE FUNCTION advisor._precede_ddl() RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+pub fn precede_ddl(call: pg_sys::FunctionCallInfo) -> Result<()> {
+    let Some(intents) = ddl_event::intents(call) else { return Err(not_an_event()) };
+    if intents.is_empty() || OWN_WORK.get() || !foreign_key::lifecycle::any() {
+        return Ok(());
+    }
+    own_work(|| intents.iter().try_for_each(foreign_key::lifecycle::precede))
+}
+
 /// `ddl_command_end`
 #[pg_extern(
     name = "_follow_ddl",
@@ -45,6 +60,11 @@ CREATE FUNCTION advisor._follow_ddl() RETURNS event_trigger LANGUAGE c AS 'MODUL
 pub fn follow_ddl(call: pg_sys::FunctionCallInfo) -> Result<()> {
     let Some(effects) = ddl_event::effects(call) else { return Err(not_an_event()) };
     let (any_unique, any_foreign_key) = (any_constraint(), foreign_key::lifecycle::any());
+    if ddl_event::makes_trigger(call) {
+        // A restore makes the triggers of foreign keys one by one.
+        let is_others = any_foreign_key && !OWN_WORK.get();
+        return if is_others { own_work(foreign_key::lifecycle::follow_trigger) } else { Ok(()) };
+    }
     if OWN_WORK.get() || !(any_unique || any_foreign_key) || ddl_event::concerns_no_tree(call) {
         return Ok(());
     }
@@ -176,7 +196,7 @@ fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Re
             Effect::Left(parent) if members.iter().any(|m| m.oid == *parent) => {
                 let_go(&constraint, &members, changed)?;
             }
-            Effect::Detached(partition) => let_go(&constraint, &members, &[*partition])?,
+            Effect::Detached { partition, .. } => let_go(&constraint, &members, &[*partition])?,
             Effect::Enabled(name) | Effect::Disabled(name) => {
                 let touched = members.iter().filter(|m| {
                     let trigger = m.trigger.as_ref();

@@ -42,6 +42,8 @@ pub struct Constraint {
 pub struct Member {
     pub table: Oid,
     pub claimed: Claimed,
+    /// DETACH CONCURRENTLY has begun: its rows can no longer be referenced, but keep their keys.
+    pub is_detaching: bool,
     columns: Vec<i16>,
     serving: RefCell<Option<Rc<Serving>>>,
     /// Whether unique indexes name all columns of the key.
@@ -401,14 +403,15 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
     let mut members = Vec::new();
     let mut inner = Vec::new();
     let mut seen = vec![id.root];
-    let mut next = vec![id.root];
-    while let Some(table) = next.pop() {
+    let mut next = vec![(id.root, false)];
+    while let Some((table, is_detaching)) = next.pop() {
         let columns: Option<Vec<i16>> = names.iter().map(|name| column::number(table, name.as_deref()?)).collect();
         match (column::relation_kind(table), columns) {
             (pg_sys::RELKIND_RELATION, Some(columns)) if !column::is_temporary(table) => {
                 members.push(Member {
                     table,
                     claimed: Claimed::default(),
+                    is_detaching,
                     columns,
                     serving: RefCell::new(None),
                     unique_key: Cell::new(false),
@@ -418,9 +421,9 @@ fn read(id: ConstraintId, function: Oid, root_columns: &[i16]) -> (Constraint, V
             _ => inner.push(table),
         }
         for child in inheritance::children(table) {
-            if !seen.contains(&child) {
-                seen.push(child);
-                next.push(child);
+            if !seen.contains(&child.table) {
+                seen.push(child.table);
+                next.push((child.table, is_detaching || child.is_detaching));
             }
         }
     }

@@ -183,15 +183,21 @@ fn look_dirty(constraint: &Constraint, key: &[Datum], keyed: bool) -> (Option<Un
 #[cfg(not(skip_fresh_snapshot))]
 fn verdict(constraint: &Constraint, key: &[Datum], _seen: Alive) -> Alive {
     let snapshot = Fresh::take();
-    let alive = count(constraint, key, &snapshot, |alive| alive.rows >= 2 && alive.own > 0);
+    let alive = count(constraint, key, &snapshot, |_| true, |alive| alive.rows >= 2 && alive.own > 0);
     snapshot.done();
     alive
 }
 
-/// Counts the key's rows that a snapshot shows, member by member, until that is `enough`.
-pub fn count(constraint: &Constraint, key: &[Datum], snapshot: &Fresh, enough: impl Fn(&Alive) -> bool) -> Alive {
+/// Counts the key's rows that a snapshot shows, in one of these members after the other, until that is `enough`.
+pub fn count(
+    constraint: &Constraint,
+    key: &[Datum],
+    snapshot: &Fresh,
+    counts: impl Fn(&Member) -> bool,
+    enough: impl Fn(&Alive) -> bool,
+) -> Alive {
     let mut alive = Alive::default();
-    for member in &constraint.members {
+    for member in constraint.members.iter().filter(|member| counts(member)) {
         alive.add(in_place(constraint, member, key, |place| place.count(&constraint.key, key, snapshot)));
         if enough(&alive) {
             break;

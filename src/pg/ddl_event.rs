@@ -17,12 +17,26 @@ pub enum Effect {
     Joined,
     /// The event's table no longer inherits from this one.
     Left(Oid),
-    /// This partition was detached; it may keep what PostgreSQL did not make for it.
-    Detached(Oid),
+    /// This partition was detached; it may keep what PostgreSQL did not make for it. `late`: others could work on the tables
+    /// since the detaching began.
+    Detached { partition: Oid, late: bool },
     /// Triggers were enabled; of this name, or all.
     Enabled(Option<String>),
     /// Triggers were disabled, or enabled for replicas only.
     Disabled(Option<String>),
+}
+
+/// Whether a statement makes a trigger.
+pub fn makes_trigger(call: pg_sys::FunctionCallInfo) -> bool {
+    // SAFETY: as in `effects`.
+    unsafe {
+        let context = (*call).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
+            return false;
+        }
+        let statement = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
+        !statement.is_null() && (*statement).type_ == pg_sys::NodeTag::T_CreateTrigStmt
+    }
 }
 
 /// Whether a statement's own words tell that it concerns no tree with triggers: a table that is made without parents, or
@@ -78,6 +92,45 @@ pub fn is_cascade(call: pg_sys::FunctionCallInfo) -> bool {
     }
 }
 
+/// What a statement is about to do, if we have to be there first.
+#[derive(Debug, PartialEq)]
+pub enum Intent {
+    DetachConcurrently { parent: Oid, partition: Oid },
+    Attach { parent: Oid, partition: Oid },
+}
+
+/// What a statement that has not begun is going to do to partitions; `None` where the call is not of an event trigger.
+/// Neither table is locked yet.
+pub fn intents(call: pg_sys::FunctionCallInfo) -> Option<Vec<Intent>> {
+    // SAFETY: as in `effects`.
+    unsafe {
+        let context = (*call).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_EventTriggerData {
+            return None;
+        }
+        let statement = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
+        if statement.is_null() || (*statement).type_ != pg_sys::NodeTag::T_AlterTableStmt {
+            return Some(Vec::new());
+        }
+        let statement = &*statement.cast::<pg_sys::AlterTableStmt>();
+        let mut intents = Vec::new();
+        for at in 0..if statement.cmds.is_null() { 0 } else { (*statement.cmds).length } {
+            let action = &*(*(*statement.cmds).elements.add(at as usize)).ptr_value.cast::<pg_sys::AlterTableCmd>();
+            if !matches!(action.subtype, Action::AT_AttachPartition | Action::AT_DetachPartition) {
+                continue;
+            }
+            let command = &*action.def.cast::<pg_sys::PartitionCmd>();
+            let (parent, partition) = (named(statement.relation), named(command.name));
+            if action.subtype == Action::AT_AttachPartition {
+                intents.push(Intent::Attach { parent, partition });
+            } else if command.concurrent {
+                intents.push(Intent::DetachConcurrently { parent, partition });
+            }
+        }
+        Some(intents)
+    }
+}
+
 /// What a statement does; `None` where the call is not of an event trigger.
 pub fn effects(call: pg_sys::FunctionCallInfo) -> Option<Vec<Effect>> {
     // SAFETY: the call's context is NULL or a node; of that kind, it is the event's data. A statement's tree lives as long
@@ -120,7 +173,12 @@ unsafe fn effect(action: &pg_sys::AlterTableCmd) -> Option<Effect> {
         Action::AT_DropInherit => Effect::Left(unsafe { named(action.def.cast()) }),
         Action::AT_DetachPartition | Action::AT_DetachPartitionFinalize => {
             // SAFETY: the definition of these actions is about a partition and has its name.
-            Effect::Detached(unsafe { named((*action.def.cast::<pg_sys::PartitionCmd>()).name) })
+            let command = unsafe { &*action.def.cast::<pg_sys::PartitionCmd>() };
+            Effect::Detached {
+                // SAFETY: as above.
+                partition: unsafe { named(command.name) },
+                late: command.concurrent || action.subtype == Action::AT_DetachPartitionFinalize,
+            }
         }
         // SAFETY: names of an action are NULL or C strings.
         Action::AT_EnableTrig | Action::AT_EnableAlwaysTrig => Effect::Enabled(Some(unsafe { text(action.name) })),

@@ -19,16 +19,27 @@ const PARENT: u32 = 2;
 struct Inherits {
     child: Oid,
     parent: Oid,
+    place: i32,
+    is_detaching: bool,
+}
+
+/// A table that inherits from another one.
+#[derive(Clone, Copy)]
+pub struct Child {
+    pub table: Oid,
+    /// DETACH CONCURRENTLY has begun: queries of the parent no longer see its rows.
+    pub is_detaching: bool,
 }
 
 /// The tables that inherit from `parent` directly, partitions among them; also one whose detaching is under way.
-pub fn children(parent: Oid) -> Vec<Oid> {
+pub fn children(parent: Oid) -> Vec<Child> {
     let mut found = Vec::new();
     scan(INHERITS.into(), INHERITS_BY_PARENT, PARENT, parent, |tuple, _| {
         // SAFETY: a tuple of pg_inherits.
-        found.push(unsafe { (*pg_sys::GETSTRUCT(tuple).cast::<Inherits>()).child });
+        let link = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<Inherits>() };
+        found.push(Child { table: link.child, is_detaching: link.is_detaching });
     });
-    found.sort_unstable_by_key(|relation: &Oid| relation.to_u32());
+    found.sort_unstable_by_key(|child: &Child| child.table.to_u32());
     found
 }
 

@@ -7,6 +7,9 @@ use pgrx::pg_sys::{self, Oid};
 /// `USER_LOCKMETHOD` of `lock.h`.
 const USER_LOCKMETHOD: u8 = 2;
 
+/// `DEFAULT_LOCKMETHOD` of `lock.h`.
+const DEFAULT_LOCKMETHOD: u8 = 1;
+
 /// Lock modes of `lockdefs.h`, the few that are used here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(i32)]
@@ -17,6 +20,7 @@ pub enum Mode {
     Share = 5,
     ShareRowExclusive = 6,
     Exclusive = 7,
+    AccessExclusive = 8,
 }
 
 /// How a request for a lock ended.
@@ -128,6 +132,27 @@ pub fn lock_relation(relation: Oid, mode: Mode) {
             WAITS.set(WAITS.get() + 1);
             pg_sys::LockRelationOid(relation, mode as i32);
         }
+    }
+}
+
+/// Whether this transaction has a relation locked in just this mode.
+pub fn has_locked(relation: Oid, mode: Mode) -> bool {
+    let tag = pg_sys::LOCKTAG {
+        // SAFETY: set when the backend connects, constant afterwards.
+        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field2: relation.to_u32(),
+        locktag_field3: 0,
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_RELATION as u8,
+        locktag_lockmethodid: DEFAULT_LOCKMETHOD,
+    };
+    // SAFETY: the tag lives through the call, which looks at this backend's own locks.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        let held = pg_sys::LockHeldByMe(&tag, mode as i32);
+        #[cfg(feature = "pg18")]
+        let held = pg_sys::LockHeldByMe(&tag, mode as i32, false);
+        held
     }
 }
 

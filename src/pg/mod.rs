@@ -32,5 +32,6 @@ mod startup;
 pub mod statement;
 pub mod tables;
 pub mod transaction;
+pub mod trigger_catalog;
 pub mod typed_rows;
 pub mod values;

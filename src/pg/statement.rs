@@ -171,3 +171,45 @@ fn ends_everything(code: PgSqlErrorCode) -> bool {
             | PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED
     )
 }
+
+/// What the client said when it sent the TRUNCATE that is being executed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TruncateSaid {
+    pub cascade: bool,
+    pub restart_identity: bool,
+    /// The tables that it named, and whether with all below.
+    pub named: Vec<(Oid, bool)>,
+}
+
+/// The words of the TRUNCATE that fired the calling trigger; `None` where it came from within a function or a trigger: then
+/// nobody can tell.
+pub fn truncate_said() -> Option<TruncateSaid> {
+    // SAFETY: the portal that is being executed, if any, has a list of planned statements; one without a plan has its own
+    // tree, whose list is of names of tables that are locked by now. The function takes no arguments and reads a variable
+    // of the backend.
+    unsafe {
+        let depth = pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]);
+        let portal = pg_sys::ActivePortal;
+        if depth != Some(1) || portal.is_null() || (*portal).stmts.is_null() || (*(*portal).stmts).length != 1 {
+            return None;
+        }
+        let planned = (*(*(*portal).stmts).elements).ptr_value.cast::<pg_sys::PlannedStmt>();
+        let statement = (*planned).utilityStmt;
+        if statement.is_null() || (*statement).type_ != pg_sys::NodeTag::T_TruncateStmt {
+            return None;
+        }
+        let statement = &*statement.cast::<pg_sys::TruncateStmt>();
+        let count = if statement.relations.is_null() { 0 } else { (*statement.relations).length as usize };
+        let named = (0..count).map(|at| {
+            let name = (*(*statement.relations).elements.add(at)).ptr_value.cast::<pg_sys::RangeVar>();
+            let missing = pg_sys::RVROption::RVR_MISSING_OK;
+            let table = pg_sys::RangeVarGetRelidExtended(name, 0, missing, None, ptr::null_mut());
+            (table, (*name).inh)
+        });
+        Some(TruncateSaid {
+            cascade: statement.behavior == pg_sys::DropBehavior::DROP_CASCADE,
+            restart_identity: statement.restart_seqs,
+            named: named.collect(),
+        })
+    }
+}

@@ -35,6 +35,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("ours", "extension", "extension; native: against itself; classic: the triggers that everybody writes"),
     ("only", "", "only cases whose description contains this: Inherited, SetDefault, Deferred, ..."),
     ("differences", "5", "end after so many that do not look alike, each made small"),
+    ("show", "", "print the documented differences of this kind: Order, UniqueLater, ..."),
     ("settings", "", "more lines of postgresql.conf, separated by ;"),
     ("expect", "equal", "equal, or different: the run passes if it found some"),
 ];
@@ -67,7 +68,7 @@ struct Tally {
 enum Found {
     Equal,
     AsPartitioned,
-    Documented(Documented),
+    Documented(Documented, Box<Difference>, Side),
     Different(Box<Difference>, Side),
 }
 
@@ -136,7 +137,13 @@ impl Differential {
                 match self.ask(&case, &schedule, &mut tally).map_err(|error| format!("{name}: {error}"))? {
                     Found::Equal => tally.equal += 1,
                     Found::AsPartitioned => tally.as_partitioned += 1,
-                    Found::Documented(why) => *tally.documented.entry(why).or_default() += 1,
+                    Found::Documented(why, difference, twin) => {
+                        *tally.documented.entry(why).or_default() += 1;
+                        if format!("{why:?}") == options.text("show") {
+                            println!("\n{why:?} ({name}):");
+                            shrink::print(&difference, twin);
+                        }
+                    }
                     Found::Different(once, other) => {
                         // Once more: the machine may have been slow.
                         let Found::Different(difference, twin) = self.ask(&case, &schedule, &mut tally)? else {
@@ -227,25 +234,29 @@ impl Differential {
                 *tally.refused.entry(refusal.state.clone()).or_default() += 1;
             }
         }
-        let step = match compare(schedule, &mine, &theirs) {
+        let difference = |ours: Trace, twin: Trace, step| {
+            Box::new(Difference { case: *case, schedule: schedule.clone(), ours, twin, step })
+        };
+        let step = match compare(case, schedule, &mine, &theirs) {
             Verdict::Equal => return Ok(Found::Equal),
-            Verdict::Documented(why) => return Ok(Found::Documented(why)),
+            Verdict::Documented(why) => {
+                return Ok(Found::Documented(why, difference(mine, theirs, None), Side::Plain));
+            }
             Verdict::Differs(step) => step,
         };
         let other = self.partitioned.play(case, schedule)?;
-        match compare(schedule, &mine, &other) {
+        match compare(case, schedule, &mine, &other) {
             Verdict::Equal => return Ok(Found::AsPartitioned),
-            Verdict::Documented(why) => return Ok(Found::Documented(why)),
+            Verdict::Documented(why) => {
+                return Ok(Found::Documented(why, difference(mine, other, None), Side::Partitioned));
+            }
             // The twin that ours keeps up with longer says more.
             Verdict::Differs(further) if further.unwrap_or(usize::MAX) > step.unwrap_or(usize::MAX) => {
-                let difference =
-                    Difference { case: *case, schedule: schedule.clone(), ours: mine, twin: other, step: further };
-                return Ok(Found::Different(Box::new(difference), Side::Partitioned));
+                return Ok(Found::Different(difference(mine, other, further), Side::Partitioned));
             }
             Verdict::Differs(_) => {}
         }
-        let difference = Difference { case: *case, schedule: schedule.clone(), ours: mine, twin: theirs, step };
-        Ok(Found::Different(Box::new(difference), Side::Plain))
+        Ok(Found::Different(difference(mine, theirs, step), Side::Plain))
     }
 
     fn shrink(&mut self, difference: Difference, twin: Side) -> Outcome<(Difference, Side)> {

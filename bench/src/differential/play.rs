@@ -7,7 +7,7 @@ use citus_advisor_bench::server::Server;
 use citus_advisor_bench::sessions::{Answer, Refusal, Session, Watch};
 
 use crate::case::{Case, Side};
-use crate::schedule::{Op, Schedule, Truncated};
+use crate::schedule::{Op, Schedule};
 
 /// Milliseconds. Who has waited so long without a deadlock never looks again: the last to wait is the victim.
 const DEADLOCK_TIMEOUT: u64 = 5;
@@ -75,6 +75,7 @@ impl Stage {
 
     /// The case's tables, in place of those of the case before. `Some` is the refusal of the foreign key itself.
     pub fn build(&self, case: &Case, as_side: Side) -> Outcome<Option<Refusal>> {
+        self.forget_prepared()?;
         self.must("DROP SCHEMA IF EXISTS differential CASCADE")?;
         self.must("CREATE SCHEMA differential")?;
         for statement in case.tables(as_side) {
@@ -164,11 +165,8 @@ impl Stage {
         }
     }
 
-    /// Tables without rows, sessions without transactions.
-    fn empty(&self, case: &Case) -> Outcome<()> {
-        for session in &self.sessions {
-            session.run("ROLLBACK")?;
-        }
+    /// A schedule made small may have lost the end of a prepared transaction, which would lock its tables for ever.
+    fn forget_prepared(&self) -> Outcome<()> {
         if let Answer::Done { rows, .. } =
             self.control.run("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()")?
         {
@@ -176,6 +174,15 @@ impl Stage {
                 self.must(&format!("ROLLBACK PREPARED '{gid}'"))?;
             }
         }
+        Ok(())
+    }
+
+    /// Tables without rows, sessions without transactions.
+    fn empty(&self, case: &Case) -> Outcome<()> {
+        for session in &self.sessions {
+            session.run("ROLLBACK")?;
+        }
+        self.forget_prepared()?;
         let tables = if case.itself() { "pk" } else { "pk, fk" };
         self.must("SET session_replication_role = replica")?;
         self.must(&format!("TRUNCATE {tables}"))?;
@@ -193,8 +200,9 @@ pub enum Documented {
     ChangedAndMoved,
     UniqueLater,
     Order,
-    TruncateCascade,
-    TruncateEmpty,
+    OrderOfWaits,
+    TruncateBeside,
+    ItselfLocksFirst,
     PendingEvents,
 }
 
@@ -219,9 +227,16 @@ impl Documented {
             Documented::UniqueLater => {
                 "both keys are violated: uniqueness across partitions is checked behind the statement, not in it"
             }
-            Documented::Order => "of several violations, or several rows to wait for, another one comes first",
-            Documented::TruncateCascade => "TRUNCATE ... CASCADE does not reach referencing tables: refused",
-            Documented::TruncateEmpty => "TRUNCATE of referenced tables passes where the referencing ones are empty",
+            Documented::Order => "of several rows that violate, another one is met first",
+            Documented::OrderOfWaits => {
+                "of several rows, another one is met first: one that has to be waited for, or one that violates"
+            }
+            Documented::TruncateBeside => {
+                "40P01 beside TRUNCATE: who has written to a partition, and then wants the whole, waits for its locks one by one"
+            }
+            Documented::ItselfLocksFirst => {
+                "40P01: in a table that references itself the referenced row is locked before the row's own key is waited for"
+            }
             Documented::PendingEvents => {
                 "55006: TRUNCATE does not go past pending events: ours has one where a deferred key stays as it was, none where it is NULL"
             }
@@ -236,10 +251,12 @@ pub enum Verdict {
     Differs(Option<usize>),
 }
 
-pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
+pub fn compare(case: &Case, schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
     // Nothing excuses an orphan, a statement that does not end, or an internal error.
     let bad = |event: &&Event| matches!(&event.answer, Answer::Refused(refusal) if ["57014", "XX000"].contains(&refusal.state.as_str()));
-    if let Some(event) = ours.events.iter().find(bad) {
+    // Where the twin's does not end either, the schedule is at fault: one made small has lost its end.
+    let is_like_it = |event: &Event| twin.events.iter().any(|other| other.step == event.step && bad(&other));
+    if let Some(event) = ours.events.iter().find(|event| bad(event) && !is_like_it(event)) {
         return Verdict::Differs(Some(event.step));
     }
     let excused = ours.orphans == "0";
@@ -247,12 +264,31 @@ pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
         let op = &schedule.steps[mine.step].1;
         let same_answer = canonical(&mine.answer, op) == canonical(&theirs.answer, op);
         // Who ended a deadlock did wait, whether or not it was seen to.
-        let deadlock = matches!(&mine.answer, Answer::Refused(refusal) if refusal.state == "40P01");
+        let deadlock = is_deadlock(mine);
         let same_time = mine.blocked == theirs.blocked && mine.ended_after == theirs.ended_after || deadlock;
         if same_answer && same_time && mine.step == theirs.step {
             continue;
         }
-        return match documented(op, mine, theirs) {
+        // What the other session was waiting with when this one began.
+        let beside = ours.events.iter().find(|event| {
+            event.blocked
+                && event.step < mine.step
+                && schedule.steps[event.step].0 != schedule.steps[mine.step].0
+                && event.ended_after >= mine.ended_after
+        });
+        let beside = beside.map(|event| &schedule.steps[event.step].1);
+        // A deadlock that its own waiting was part of, and that ended the other session's statement.
+        let ended_other = ours.events.iter().any(|event| {
+            event.step > mine.step
+                && schedule.steps[event.step].0 != schedule.steps[mine.step].0
+                && is_deadlock(event)
+                && mine.blocked
+                && mine.ended_after >= event.ended_after
+        });
+        if ended_other && excused && same_answer && matches!(op, Op::Truncate(_)) {
+            return Verdict::Documented(Documented::TruncateBeside);
+        }
+        return match documented(case, op, mine, theirs, beside) {
             Some(documented) if excused => Verdict::Documented(documented),
             _ => Verdict::Differs(Some(mine.step)),
         };
@@ -270,7 +306,11 @@ pub fn compare(schedule: &Schedule, ours: &Trace, twin: &Trace) -> Verdict {
     Verdict::Equal
 }
 
-fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
+fn is_deadlock(event: &Event) -> bool {
+    matches!(&event.answer, Answer::Refused(refusal) if refusal.state == "40P01")
+}
+
+fn documented(case: &Case, op: &Op, mine: &Event, theirs: &Event, beside: Option<&Op>) -> Option<Documented> {
     let refusal = |event: &Event| match &event.answer {
         Answer::Refused(refusal) => (refusal.state.clone(), refusal.message.clone()),
         Answer::Done { .. } => ("done".to_string(), String::new()),
@@ -278,6 +318,7 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
     let ((mine_state, mine_says), (their_state, they_say)) = (refusal(mine), refusal(theirs));
     let caught = matches!(op, Op::Caught(_));
     let op = if let Op::Caught(op) = op { op } else { op };
+    let violations = ["23503", "23505"];
     Some(match (mine_state.as_str(), their_state.as_str()) {
         _ if [&mine_says, &they_say].iter().any(|text| text.contains("read/write dependencies")) => {
             Documented::Serializable
@@ -292,14 +333,27 @@ fn documented(op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
         ("23505", "23505") if mine.blocked != theirs.blocked => Documented::UniqueLater,
         ("done", "done") if caught && mine.blocked != theirs.blocked => Documented::UniqueLater,
         ("23503" | "40001", "23505") => Documented::UniqueLater,
+        ("23503", "23503") if matches!(op, Op::ChangeKey { .. }) && theirs.blocked && !mine.blocked => {
+            Documented::UniqueLater
+        }
         // A table that references itself: natively it waits for the other one's key first.
         ("23503", _) if op.references() && theirs.blocked && !mine.blocked => Documented::UniqueLater,
-        (_, "23503" | "23505" | "40001" | "40P01") if op.has_several_rows() && mine_state != "done" => {
+        (mine_state, their_state)
+            if op.has_several_rows() && violations.contains(&mine_state) && violations.contains(&their_state) =>
+        {
             Documented::Order
         }
-        _ if matches!(op, Op::InsertReferenced { keys, .. } if keys.len() > 1) => Documented::Order,
-        _ if *op == Op::Truncate(Truncated::ReferencedCascade) => Documented::TruncateCascade,
-        ("done", "0A000") if *op == Op::Truncate(Truncated::Referenced) => Documented::TruncateEmpty,
+        // Both met what they have to wait for, or cannot wait for: the one first, and the other.
+        (mine_state, their_state)
+            if op.has_several_rows()
+                && (mine.blocked || theirs.blocked || is_deadlock(mine) || is_deadlock(theirs))
+                && mine_state != "done"
+                && their_state != "done" =>
+        {
+            Documented::OrderOfWaits
+        }
+        ("40P01", _) if matches!(beside, Some(Op::Truncate(_))) => Documented::TruncateBeside,
+        ("40P01", _) if case.itself() && beside.is_some_and(Op::references) => Documented::ItselfLocksFirst,
         ("40P01", "done") if matches!(op, Op::MoveReferenced { .. }) => Documented::MoveIntoInsert,
         ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
         _ => return None,
@@ -324,12 +378,9 @@ pub fn canonical(answer: &Answer, op: &Op) -> Answer {
         // Processes and transactions have numbers.
         refusal.detail.clear();
     }
-    // What the hint offers natively, CASCADE, ours does not have.
-    if refusal.message.starts_with("cannot truncate a table") {
-        refusal.hint = refusal.hint.split(", or use").next().unwrap_or_default().trim_end_matches('.').to_string();
-    }
     // "due to concurrent update", or "delete": the twin's way to move locks first.
-    if matches!(op, Op::MoveReferenced { .. }) && refusal.state == "40001" {
+    let inner = if let Op::Caught(op) = op { op } else { op };
+    if matches!(inner, Op::MoveReferenced { .. }) && refusal.state == "40001" {
         refusal.message = "could not serialize access".into();
     }
     if op.has_several_rows() {

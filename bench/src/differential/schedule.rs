@@ -284,6 +284,10 @@ impl Op {
             Op::DeleteReferenced { key: Some(key) } => format!("DELETE FROM pk WHERE {}", case.is_key(*key)),
             Op::DeleteReferenced { key: None } => "DELETE FROM pk".into(),
             Op::DeleteMember { place } => {
+                // Its rows are in the tables that their column p tells, but where updates of that column do not move them.
+                if case.referenced == Referenced::Inherited && case.itself() {
+                    return format!("DELETE FROM pk WHERE p = {}", place % 3);
+                }
                 let only = if case.referenced == Referenced::Inherited && side == Side::Ours { "ONLY " } else { "" };
                 format!("DELETE FROM {only}{} WHERE p = {}", case.referenced_member(side, *place, true), place % 3)
             }

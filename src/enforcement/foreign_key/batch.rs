@@ -9,6 +9,7 @@ use pgrx::pg_sys::Datum;
 use super::super::batch::{Batch, Entry, distinct, meet_index};
 use super::super::members::Member;
 use super::super::unique::{Checked, visit, with_index};
+use super::presence::MOST_LOOKS;
 use super::violation::not_present;
 use crate::pg::key::MOST_COLUMNS;
 use crate::pg::lock::{Mode, lock_relation, unlock_relation, waits};
@@ -22,7 +23,11 @@ pub fn check_batch(mut batch: Batch) -> Checked {
         scratch(|| {
             batch.referencing[0].enter();
             let mut missing = distinct(&mut batch);
+            // As in `lock_key`.
+            lock_relation(batch.constraint.id.root, Mode::RowShare);
+            let mut looks = 0;
             loop {
+                looks += 1;
                 if batch.constraint.is_stale() {
                     let now = batch.constraint.reloaded();
                     batch.constraint = now;
@@ -32,7 +37,7 @@ pub fn check_batch(mut batch: Batch) -> Checked {
                 let is_settled = look(&batch, &mut missing, &snapshot);
                 snapshot.done();
                 // Whoever had a table locked may have brought a row after the snapshot was taken.
-                if is_settled && (missing.is_empty() || waits() == before) {
+                if is_settled && (missing.is_empty() || waits() == before || looks >= MOST_LOOKS) {
                     break;
                 }
             }
@@ -48,7 +53,7 @@ pub fn check_batch(mut batch: Batch) -> Checked {
 fn look(batch: &Batch, missing: &mut Vec<Entry>, snapshot: &Fresh) -> bool {
     let tree = Rc::clone(&batch.constraint);
     let mut is_settled = true;
-    for member in &tree.members {
+    for member in tree.members.iter().filter(|member| !member.is_detaching) {
         check_for_interrupts!();
         if missing.is_empty() {
             break;

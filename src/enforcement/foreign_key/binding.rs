@@ -53,6 +53,14 @@ impl Referencing {
         self.conversions.iter().all(Conversion::keeps_text)
     }
 
+    /// Whether rows with these keys reference the same row: what the referenced columns call equal, in whatever form.
+    pub fn references_the_same(&self, one: &[Datum], other: &[Datum]) -> bool {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        self.convert(one, &mut first).is_some()
+            && self.convert(other, &mut second).is_some()
+            && self.referenced.key.compare(&first, &second).is_eq()
+    }
+
     /// The key as the referenced columns would have it; `None` where none of them can be equal to it.
     pub fn convert(&self, key: &[Datum], room: &mut Vec<Datum>) -> Option<()> {
         room.clear();
@@ -257,18 +265,12 @@ pub fn name_of(constraint: Oid) -> CString {
     column::constraint_name(constraint).unwrap_or_default()
 }
 
-/// The referencing tables of a TRUNCATE trigger's constraint, each with the topmost one.
-pub fn referencing_tables(call: &Call) -> Vec<(Oid, Oid)> {
+/// The topmost referencing table of a TRUNCATE trigger's constraint, and whether that one says so, too.
+pub fn referencing_root(call: &Call) -> Option<(Oid, bool)> {
     let token = call.argument().and_then(parse_token).unwrap_or_else(|| not_ours(call));
-    let Some(trigger) = triggers_of(call.relation(), referenced_function(), token).next() else { return Vec::new() };
-    let root = trigger.other_relation;
-    let mut tables = Vec::new();
-    let mut next = vec![root];
-    while let Some(table) = next.pop() {
-        if !tables.contains(&(root, table)) {
-            tables.push((root, table));
-            next.extend(inheritance::children(table));
-        }
-    }
-    tables
+    let function = referenced_function();
+    let there = triggers_of(call.relation(), function, token).next()?.other_relation;
+    let root = root_of(call.relation(), function, token);
+    let is_mutual = triggers_of(there, referencing_function(), token).any(|trigger| trigger.other_relation == root);
+    Some((there, is_mutual))
 }

@@ -44,15 +44,20 @@ pub fn new_key<'a>(
     Ok(Some(&room[..width]))
 }
 
-/// Whether the key was checked with the version of the row before. One that this transaction has written itself may have
-/// been replaced before its event came up.
+/// Whether the key was checked with the version of the row before, or one that references the same row was. A version that this
+/// transaction has written itself may have been replaced before its event came up.
 fn is_unchanged(call: &Call, from: &Referencing, key: &[Datum]) -> bool {
     let Some(old) = call.old_row().filter(|old| !old.is_own()) else { return false };
-    from.columns
-        .iter()
-        .zip(&from.key.columns)
-        .zip(key)
-        .all(|((&number, column), &new)| old.column(number).is_some_and(|before| column.same_image(before, new)))
+    let before: Option<Vec<Datum>> = from.columns.iter().map(|&number| old.column(number)).collect();
+    let Some(before) = before else { return false };
+    let columns = || from.key.columns.iter().zip(before.iter().zip(key));
+    columns().all(|(column, (&before, &new))| column.same_image(before, new))
+        || scratch(|| {
+            let plain = |side: fn((Datum, Datum)) -> Datum| -> Vec<Datum> {
+                columns().map(|(column, (&before, &new))| column.plain(side((before, new)))).collect()
+            };
+            from.references_the_same(&plain(|(before, _)| before), &plain(|(_, new)| new))
+        })
 }
 
 /// Checks one row's key at once.

@@ -6,7 +6,7 @@ use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
 use super::super::definition::{
-    free_name, gone, lock_members, lock_tree, refuse_taken, required, table_name, unfit_root, zero_length,
+    and_others, free_name, gone, lock_members, lock_tree, refuse_taken, required, table_name, unfit_root, zero_length,
 };
 use super::super::inventory::{self, Member};
 use super::super::lifecycle::{as_extension_owner, own_work};
@@ -20,7 +20,7 @@ use crate::error::{Result, notice, null_not_allowed, refusal, refusal_with};
 use crate::pg::conversion::pairing;
 use crate::pg::query::{self, Sees};
 use crate::pg::values::{Name, Names, Table, Text};
-use crate::pg::{column, index_shape, tables};
+use crate::pg::{column, index_shape, tables, trigger_catalog};
 
 /// What a foreign key may have at most.
 const MOST_COLUMNS: usize = 32;
@@ -227,12 +227,13 @@ fn refuse_bad_columns(root: &Member, columns: &[String], there: &Member, to: &[S
     Ok(())
 }
 
-/// Locks the referenced tables, which may be somebody else's, until no new one appears.
+/// Locks the referenced tables against writers.
 pub fn lock_referenced(root: Oid) -> Result<Vec<Member>> {
-    lock_referenced_in(root, pg_sys::ShareRowExclusiveLock)
+    lock_tables(root, pg_sys::ShareRowExclusiveLock)
 }
 
-fn lock_referenced_in(root: Oid, mode: u32) -> Result<Vec<Member>> {
+/// Locks all tables of a tree, whoever owns them, until no new one appears.
+pub fn lock_tables(root: Oid, mode: u32) -> Result<Vec<Member>> {
     lock_members(root, "", mode, |members| {
         if !members.iter().any(|m| m.oid == root) {
             return Err(gone(root));
@@ -441,13 +442,18 @@ pub fn has_unique_key(key: &ForeignKey, member: &Member) -> bool {
 
 /// Triggers on both sides, and a look at the rows.
 fn install(key: &mut ForeignKey, members: &[Member], referenced: &[Member], not_valid: bool) -> Result<()> {
-    as_extension_owner(|| make_triggers(key, members, referenced, None))?;
-    let triggers = key.triggers(Sees::Latest)?;
-    key.trigger = triggers.iter().find(|t| t.table == key.referencing.root && t.role == Role::Check).map(|t| t.oid);
+    make(key, members, referenced)?;
     if !not_valid {
         orphans::refuse(key, &Scope::All)?;
     }
-    key.register(!not_valid)?;
+    key.register(!not_valid)
+}
+
+/// All triggers of a foreign key that has none.
+pub fn make(key: &mut ForeignKey, members: &[Member], referenced: &[Member]) -> Result<()> {
+    as_extension_owner(|| make_triggers(key, members, referenced, None))?;
+    let triggers = key.triggers(Sees::Latest)?;
+    key.trigger = triggers.iter().find(|t| t.table == key.referencing.root && t.role == Role::Check).map(|t| t.oid);
     tables::forget_cached(key.referencing.root);
     tables::forget_cached(key.referenced.root);
     Ok(())
@@ -486,11 +492,26 @@ pub fn make_triggers(
     }
     let name = referenced_trigger_name(key, Role::Truncated, false, members, referenced)?;
     ensure(Role::Truncated, false, &name, referenced, key.referenced.root)?;
+    join_parts(key)?;
     Ok(made)
 }
 
+/// SET CONSTRAINTS of the constraint's name reaches the triggers of both sides, whatever their names and schemas.
+pub fn join_parts(key: &ForeignKey) -> Result<()> {
+    if !key.is_deferrable {
+        return Ok(());
+    }
+    let triggers = key.triggers(Sees::Latest)?;
+    let whole = triggers.iter().find(|t| t.role == Role::Check && t.table == key.referencing.root);
+    let Some(whole) = whole.map(|t| t.constraint).filter(|&oid| oid != Oid::INVALID) else { return Ok(()) };
+    for part in triggers.iter().map(|t| t.constraint).filter(|&oid| oid != Oid::INVALID && oid != whole) {
+        trigger_catalog::make_part(part, whole);
+    }
+    Ok(())
+}
+
 /// The name of triggers on referenced tables: the constraint's own where SET CONSTRAINTS is to reach them and it is free
-/// there, else a name that tells.
+/// there, else a name that tells. See also [`join_parts`].
 fn referenced_trigger_name(
     key: &ForeignKey,
     role: Role,
@@ -504,14 +525,6 @@ fn referenced_trigger_name(
     if deferrable {
         let overlaps = members.iter().any(|m| referenced.iter().any(|r| r.oid == m.oid));
         if !overlaps && refuse_taken(referenced, "", &key.name).is_ok() {
-            if key.referencing.schema != key.referenced.schema {
-                notice(format!(
-                    "SET CONSTRAINTS {name} reaches one schema only; for rows deleted from \"{}\" also name {}.{name}",
-                    key.referenced.table,
-                    quote_identifier(&key.referenced.schema),
-                    name = quote_identifier(&key.name),
-                ));
-            }
             return Ok(key.name.clone());
         }
     }
@@ -525,13 +538,6 @@ fn referenced_trigger_name(
         let label = if attempt == 0 { label.to_owned() } else { format!("{label}{attempt}") };
         let name = tables::made_name(&key.name, "", &label).replace("__", "_");
         if refuse_taken(referenced, "", &name).is_ok() {
-            if deferrable {
-                notice(format!(
-                    "SET CONSTRAINTS {} defers the checks of new rows; for deleted and changed ones also name {}",
-                    quote_identifier(&key.name),
-                    quote_identifier(&name)
-                ));
-            }
             return Ok(name);
         }
     }
@@ -542,9 +548,9 @@ fn referenced_trigger_name(
 fn advise_index(key: &ForeignKey, members: &[Member]) {
     let missing = without_index(key, members);
     if let Some(first) = missing.first() {
-        let others = if missing.len() > 1 { format!(" and {} others", missing.len() - 1) } else { String::new() };
         notice(format!(
-            "no index begins with the referencing columns on {first}{others}: deleting referenced rows reads it whole; {}",
+            "no index begins with the referencing columns on {}: deleting referenced rows reads it whole; {}",
+            and_others(first, missing.len()),
             index_statement(key)
         ));
     }
@@ -597,7 +603,7 @@ fn missing(relation: Oid, name: &str) -> pgrx::pg_sys::panic::ErrorReport {
 /// Looks at the rows that a NOT VALID foreign key did not look at. Rows can be read and written meanwhile.
 pub fn validate(key: &ForeignKey) -> Result<()> {
     owned(key)?;
-    lock_referenced_in(key.referenced.root, pg_sys::RowShareLock)?;
+    lock_tables(key.referenced.root, pg_sys::RowShareLock)?;
     let members = lock_tree(key.referencing.root, "", pg_sys::ShareUpdateExclusiveLock)?;
     let mut key = again(key)?;
     if key.is_validated() {
@@ -621,7 +627,7 @@ pub fn validate(key: &ForeignKey) -> Result<()> {
 
 pub fn drop(key: &ForeignKey) -> Result<()> {
     owned(key)?;
-    let mut referenced = lock_referenced_in(key.referenced.root, pg_sys::AccessExclusiveLock)?;
+    let mut referenced = lock_tables(key.referenced.root, pg_sys::AccessExclusiveLock)?;
     let mut members = lock_tree(key.referencing.root, "", pg_sys::AccessExclusiveLock)?;
     let key = again(key)?;
     members.append(&mut referenced);
@@ -634,7 +640,7 @@ pub fn drop(key: &ForeignKey) -> Result<()> {
 /// Takes away triggers and registration.
 pub fn end(key: &ForeignKey) -> Result<()> {
     as_extension_owner(|| {
-        for trigger in key.triggers(Sees::Latest)?.iter().filter(|t| !t.is_clone) {
+        for trigger in key.triggers(Sees::Latest)?.iter().filter(|t| !t.is_clone()) {
             drop_trigger(trigger)?;
         }
         Ok(())
@@ -644,7 +650,7 @@ pub fn end(key: &ForeignKey) -> Result<()> {
 
 pub fn rename(key: &ForeignKey, new_name: &str) -> Result<()> {
     owned(key)?;
-    let referenced = lock_referenced_in(key.referenced.root, pg_sys::AccessExclusiveLock)?;
+    let referenced = lock_tables(key.referenced.root, pg_sys::AccessExclusiveLock)?;
     let members = lock_tree(key.referencing.root, "", pg_sys::AccessExclusiveLock)?;
     let mut key = again(key)?;
     refuse_taken(&members, "", new_name)?;
@@ -671,7 +677,7 @@ pub fn rename_triggers(key: &ForeignKey, old: &str, referenced: &[Member]) -> Re
         if !has_own_name {
             continue;
         }
-        if !trigger.is_clone && trigger.name != key.name {
+        if !trigger.is_clone() && trigger.name != key.name {
             query::define(&format!("ALTER TRIGGER {} ON {relation} RENAME TO {new}", quote_identifier(&trigger.name)))?;
         }
         if trigger.constraint_name != key.name && !trigger.constraint_name.is_empty() {
@@ -725,7 +731,7 @@ pub fn refuse_or_drop_dependent(unique: &inventory::Constraint, cascade: bool) -
     }
     for key in &dependent {
         notice(format!("drop cascades to constraint {} on table {}", key.name, key.referencing.table));
-        lock_referenced_in(key.referencing.root, pg_sys::AccessExclusiveLock)?;
+        lock_tables(key.referencing.root, pg_sys::AccessExclusiveLock)?;
         own_work(|| end(key))?;
         tables::forget_cached(key.referencing.root);
         tables::forget_cached(key.referenced.root);

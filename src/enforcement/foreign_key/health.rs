@@ -3,7 +3,7 @@
 use citus_planner::identifier::{quote_identifier, quote_literal};
 use pgrx::prelude::*;
 
-use super::super::definition::lock_tree;
+use super::super::definition::{and_others, lock_tree};
 use super::super::inventory::Member;
 use super::super::lifecycle::as_extension_owner;
 use super::definition::{
@@ -90,9 +90,9 @@ fn lacking_indexes(key: &ForeignKey, members: &[Member], referenced: &[Member]) 
     }
     let missing = without_index(key, members);
     if let Some(first) = missing.first() {
-        let others = if missing.len() > 1 { format!(" and {} others", missing.len() - 1) } else { String::new() };
         problems.push(format!(
-            "no index begins with the referencing columns on {first}{others}: {}",
+            "no index begins with the referencing columns on {}: {}",
+            and_others(first, missing.len()),
             index_statement(key).trim_end_matches(';')
         ));
     }

@@ -118,7 +118,17 @@ pub struct KeyTrigger {
     pub enabled: String,
     /// The name of its row in `pg_constraint`; empty where it has none.
     pub constraint_name: String,
-    pub is_clone: bool,
+    /// That row, if there is one.
+    pub constraint: Oid,
+    /// Of a partition's trigger, the one on the table above.
+    pub parent: Option<Oid>,
+}
+
+impl KeyTrigger {
+    /// Whether PostgreSQL made it for a partition.
+    pub fn is_clone(&self) -> bool {
+        self.parent.is_some()
+    }
 }
 
 impl ForeignKey {
@@ -322,6 +332,30 @@ impl ForeignKey {
         identity::acting_as(extension_owner()?, || forget_registered(&self.token, &self.registered_as.relation))
     }
 
+    /// The same for a table that has been part of the referencing side.
+    pub fn of_its_own(&self, table: &Member) -> Self {
+        Self::planned(
+            self.name.clone(),
+            Side::of(table, self.referencing.columns.clone()),
+            self.referenced.clone(),
+            self.terms.clone(),
+            self.is_deferrable,
+            self.initially_deferred,
+            table.owner,
+        )
+    }
+
+    /// Whether another key is the same but for its table.
+    pub fn says_the_same(&self, other: &ForeignKey) -> bool {
+        self.token != other.token
+            && self.name == other.name
+            && self.referencing.columns == other.referencing.columns
+            && self.referenced.root == other.referenced.root
+            && self.referenced.columns == other.referenced.columns
+            && self.terms == other.terms
+            && (self.is_deferrable, self.initially_deferred) == (other.is_deferrable, other.initially_deferred)
+    }
+
     /// How the referenced tables are watched: one trigger for rows that are deleted or updated, two where only one of the
     /// actions can be deferred.
     pub fn referenced_roles(&self) -> Vec<(Role, bool)> {
@@ -383,7 +417,7 @@ impl ForeignKey {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT t.tgrelid, t.oid, t.tgname, t.tgfoid, t.tgtype, t.tgenabled, con.conname, t.tgparentid <> 0
+            "SELECT t.tgrelid, t.oid, t.tgname, t.tgfoid, t.tgtype, t.tgenabled, con.conname, t.tgparentid, t.tgconstraint
              FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_trigger t ON t.oid = d.objid
                LEFT JOIN pg_catalog.pg_constraint con ON con.oid = t.tgconstraint
              WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
@@ -416,7 +450,8 @@ impl ForeignKey {
                     role: role(row)?,
                     enabled: row.text(5),
                     constraint_name: row.text(6),
-                    is_clone: row.flag(7),
+                    parent: Some(row.oid(7)).filter(|&parent| parent != Oid::INVALID),
+                    constraint: row.oid(8),
                 })
             })
             .collect())

@@ -1,6 +1,6 @@
 //! Foreign keys follow what happens to their tables: called by the event triggers.
 
-use citus_planner::identifier::quote_identifier;
+use citus_planner::identifier::{quote_identifier, quote_literal};
 use pgrx::pg_sys::Oid;
 use pgrx::prelude::*;
 
@@ -9,21 +9,37 @@ use super::super::inventory::{self, Member};
 use super::super::lifecycle::as_extension_owner;
 use super::binding::{referenced_function, referencing_function};
 use super::definition::{
-    has_unique_key, lock_referenced, make_triggers, missing_unique_index, refuse_unfit_members, rename_triggers,
+    end, has_unique_key, join_parts, lock_referenced, lock_tables, make, make_triggers, missing_unique_index,
+    refuse_unfit_members, rename_triggers,
 };
 use super::inventory::{ForeignKey, KeyTrigger, Role, foreign_keys, tables_of};
 use super::orphans::{self, Scope};
 use crate::error::{Result, notice, refusal_with};
-use crate::pg::ddl_event::Effect;
+use crate::pg::ddl_event::{Effect, Intent};
 use crate::pg::encoding::from_server;
 use crate::pg::query::{self, Sees};
-use crate::pg::{column, tables};
+use crate::pg::{column, tables, trigger_catalog};
 
 /// Whether any trigger of a foreign key is there.
 pub fn any() -> bool {
     [referencing_function(), referenced_function()]
         .into_iter()
         .any(|function| function != Oid::INVALID && tables::function_is_used(function))
+}
+
+/// After a statement that made a trigger.
+pub fn follow_trigger() -> Result<()> {
+    let sql = format!(
+        "SELECT 1 FROM pg_catalog.pg_event_trigger_ddl_commands() d JOIN pg_catalog.pg_trigger t ON t.oid = d.objid
+         WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND t.tgdeferrable
+           AND t.tgfoid IN ('{}'::pg_catalog.oid, '{}'::pg_catalog.oid)",
+        referencing_function().to_u32(),
+        referenced_function().to_u32()
+    );
+    if query::rows(&sql, Sees::Latest, 1)?.is_empty() {
+        return Ok(());
+    }
+    foreign_keys(Sees::Latest)?.iter().try_for_each(join_parts)
 }
 
 /// After a statement that made or altered tables.
@@ -55,10 +71,7 @@ fn follow_one(
         take_in(&key, members, referenced)?;
     }
     let triggers = key.triggers(Sees::Latest)?;
-    let leaving = leaving(members, referenced, changed, effects)?;
-    if !leaving.is_empty() {
-        let_go(&key, &triggers, members, referenced, &leaving)?;
-    }
+    let_go(&key, &triggers, members, referenced, &leaving(members, referenced, changed, effects)?)?;
     let doubtful = effects.iter().any(|effect| match effect {
         Effect::Enabled(name) | Effect::Disabled(name) => triggers.iter().any(|trigger| {
             let member = members.iter().chain(referenced).find(|m| m.oid == trigger.table);
@@ -112,50 +125,136 @@ fn take_in(key: &ForeignKey, members: &[Member], referenced: &[Member]) -> Resul
     Ok(())
 }
 
-/// The tables that the statement took out of one of the trees, with all below them. Triggers alone do not tell: anybody can
-/// make some on a table of his.
-fn leaving(members: &[Member], referenced: &[Member], changed: &[Oid], effects: &[Effect]) -> Result<Vec<Oid>> {
+/// A table that the statement took out of one of the trees.
+struct Leaving {
+    top: Oid,
+    /// It and all below it.
+    tables: Vec<Oid>,
+    /// `None`: it no longer inherits. Else a partition that was detached; `Some(true)`: in more than one transaction.
+    detached_late: Option<bool>,
+}
+
+/// What left one of the trees. Triggers alone do not tell: anybody can make some on a table of his.
+fn leaving(members: &[Member], referenced: &[Member], changed: &[Oid], effects: &[Effect]) -> Result<Vec<Leaving>> {
     let is_covered = |oid: Oid| members.iter().chain(referenced).any(|m| m.oid == oid);
     let mut tops = Vec::new();
     for effect in effects {
         match effect {
-            Effect::Left(parent) if is_covered(*parent) => tops.extend_from_slice(changed),
-            Effect::Detached(table) if changed.iter().any(|&parent| is_covered(parent)) => tops.push(*table),
+            Effect::Left(parent) if is_covered(*parent) => tops.extend(changed.iter().map(|&table| (table, None))),
+            Effect::Detached { partition, late } if changed.iter().any(|&parent| is_covered(parent)) => {
+                tops.push((*partition, Some(*late)));
+            }
             _ => {}
         }
     }
-    let mut leaving = Vec::new();
-    for top in tops {
-        leaving.extend(inventory::members(top, "", Sees::Latest)?.iter().map(|m| m.oid));
-    }
-    Ok(leaving)
+    tops.into_iter()
+        .map(|(top, detached_late)| {
+            let tables = inventory::members(top, "", Sees::Latest)?.iter().map(|m| m.oid).collect();
+            Ok(Leaving { top, tables, detached_late })
+        })
+        .collect()
 }
 
-/// Tables that have left either side: their triggers go, and no row may reference what goes with them.
+/// Tables that have left either side: their triggers go, and no row may reference what goes with them. A partition that was
+/// detached from the referencing side keeps the foreign key as one of its own.
 fn let_go(
     key: &ForeignKey,
     triggers: &[KeyTrigger],
     members: &[Member],
     referenced: &[Member],
-    leaving: &[Oid],
+    leaving: &[Leaving],
 ) -> Result<()> {
     let side = |role: Role| if role == Role::Check { members } else { referenced };
-    let strays: Vec<&KeyTrigger> = triggers
-        .iter()
-        .filter(|t| leaving.contains(&t.table) && !side(t.role).iter().any(|m| m.oid == t.table))
-        .collect();
-    let mut going: Vec<Oid> = strays.iter().filter(|t| t.role != Role::Check).map(|t| t.table).collect();
-    going.dedup();
-    going.retain(|&table| column::relation_kind(table) == pg_sys::RELKIND_RELATION);
-    if !going.is_empty() {
-        orphans::refuse(key, &Scope::LosingTo(&going))?;
-    }
-    as_extension_owner(|| {
-        for trigger in strays.iter().filter(|t| !t.is_clone) {
-            drop_trigger(trigger)?;
+    for Leaving { top, tables, detached_late } in leaving {
+        let strays: Vec<&KeyTrigger> = triggers
+            .iter()
+            .filter(|t| tables.contains(&t.table) && !side(t.role).iter().any(|m| m.oid == t.table))
+            .collect();
+        let mut going: Vec<Oid> = strays.iter().filter(|t| t.role != Role::Check).map(|t| t.table).collect();
+        going.dedup();
+        going.retain(|&table| column::relation_kind(table) == pg_sys::RELKIND_RELATION);
+        // In several transactions it was looked at in the first one; since then nobody can reference its rows.
+        if !going.is_empty() && *detached_late != Some(true) {
+            orphans::refuse(key, &Scope::LosingTo { tables: &going, above: *top })?;
         }
-        Ok(())
-    })
+        as_extension_owner(|| {
+            for trigger in strays.iter().filter(|t| !t.parent.is_some_and(|p| strays.iter().any(|s| s.oid == p))) {
+                if trigger.is_clone() { trigger_catalog::drop_clone(trigger.oid) } else { drop_trigger(trigger)? }
+            }
+            Ok(())
+        })?;
+        if let Some(late) = *detached_late
+            && strays.iter().any(|t| t.role == Role::Check && t.table == *top)
+        {
+            keep_as_own(key, *top, referenced, late)?;
+        }
+    }
+    Ok(())
+}
+
+/// As natively, a detached partition references what it did, by a key of the same name. `late`: rows may have lost theirs while
+/// neither key saw to them.
+fn keep_as_own(key: &ForeignKey, top: Oid, referenced: &[Member], late: bool) -> Result<()> {
+    let members = inventory::members(top, "", Sees::Latest)?;
+    let Some(root) = members.iter().find(|m| m.oid == top) else { return Ok(()) };
+    let validated = key.is_validated() && !late;
+    let mut own = key.of_its_own(root);
+    make(&mut own, &members, referenced)?;
+    own.register(validated)?;
+    if key.is_validated() && !validated {
+        notice(format!(
+            "foreign key {} of {} is not validated: SELECT advisor.validate_constraint({}, {});",
+            quote_identifier(&own.name),
+            own.referencing.relation,
+            quote_literal(&own.referencing.relation),
+            quote_literal(&own.name)
+        ));
+    }
+    Ok(())
+}
+
+/// Before a statement does what cannot be mended behind it.
+pub fn precede(intent: &Intent) -> Result<()> {
+    match *intent {
+        Intent::DetachConcurrently { parent, partition } => refuse_losing(parent, partition),
+        Intent::Attach { parent, partition } => adopt(parent, partition),
+    }
+}
+
+/// DETACH CONCURRENTLY commits before its end: whether rows are referenced is to be known when it begins. The locks that keep
+/// new references away are held to that first commit; from then on nobody finds the partition's rows.
+fn refuse_losing(parent: Oid, partition: Oid) -> Result<()> {
+    for key in foreign_keys(Sees::Latest)? {
+        let referenced = tables_of(&key.referenced, Sees::Latest)?;
+        let is_owned = referenced.iter().any(|m| m.oid == parent && m.owned);
+        if !is_owned || !referenced.iter().any(|m| m.oid == partition) {
+            continue;
+        }
+        lock_tables(key.referencing.root, pg_sys::ShareLock)?;
+        let going = inventory::members(partition, "", Sees::Latest)?;
+        let going: Vec<Oid> = going.iter().filter(|m| m.holds_rows()).map(|m| m.oid).collect();
+        orphans::refuse(&key, &Scope::LosingTo { tables: &going, above: partition })?;
+    }
+    Ok(())
+}
+
+/// A table that comes with a foreign key of its own, the same as that of the tree it joins, gives it up for that one. ATTACH
+/// makes triggers before any event trigger is called, and would stumble over its own ones.
+fn adopt(parent: Oid, partition: Oid) -> Result<()> {
+    let keys = foreign_keys(Sees::Latest)?;
+    for own in keys.iter().filter(|key| key.referencing.root == partition) {
+        for whole in keys.iter().filter(|whole| whole.says_the_same(own)) {
+            let members = tables_of(&whole.referencing, Sees::Latest)?;
+            let may = inventory::members(partition, "", Sees::Latest)?.iter().all(|m| m.owned);
+            if may && members.iter().any(|m| m.oid == parent && m.owned) {
+                lock_tables(own.referenced.root, pg_sys::AccessExclusiveLock)?;
+                lock_tables(partition, pg_sys::AccessExclusiveLock)?;
+                end(own)?;
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 pub fn drop_trigger(trigger: &KeyTrigger) -> Result<()> {
@@ -191,10 +290,10 @@ pub fn follow_drop(cascade: bool) -> Result<()> {
              SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d
              WHERE d.object_type = 'trigger' AND pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) = r.relation
                AND d.address_names[3] = r.constraint_name
-           )
+           ), m.name
          FROM advisor.global_constraint_registry r
            LEFT JOIN LATERAL (
-             SELECT pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) AS member
+             SELECT pg_catalog.format('%I.%I', d.address_names[1], d.address_names[2]) AS member, d.address_names[2] AS name
              FROM pg_catalog.pg_event_trigger_dropped_objects() d
              WHERE d.object_type = 'table' AND d.objid = ANY (r.referenced_members)
                AND pg_catalog.starts_with(r.referenced_root, '{here}')
@@ -220,7 +319,7 @@ pub fn follow_drop(cascade: bool) -> Result<()> {
                 notice(format!("drop cascades to constraint {name} on table {relation}"));
             }
             as_extension_owner(|| {
-                for trigger in ForeignKey::triggers_of_token(&token, Sees::Latest)?.iter().filter(|t| !t.is_clone) {
+                for trigger in ForeignKey::triggers_of_token(&token, Sees::Latest)?.iter().filter(|t| !t.is_clone()) {
                     drop_trigger(trigger)?;
                 }
                 inventory::forget_registered(&token, &relation)
@@ -229,7 +328,7 @@ pub fn follow_drop(cascade: bool) -> Result<()> {
             && let Some(mut key) = foreign_keys(Sees::Latest)?.into_iter().find(|key| key.token == token)
         {
             tables::forget_cached(key.referenced.root);
-            orphans::refuse(&key, &Scope::All)?;
+            orphans::refuse(&key, &Scope::Without(&row.text(8)))?;
             let validated = key.is_validated();
             key.register(validated)?;
         }

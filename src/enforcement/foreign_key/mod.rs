@@ -5,6 +5,7 @@
 //! | What do a constraint's triggers say? | `binding`, `terms` |
 //! | Does a referencing row have a referenced one? | `check`, `presence`; of many rows: `batch` |
 //! | What becomes of referencing rows when theirs goes? | `action` |
+//! | What does TRUNCATE of a referenced table do? | `truncation` |
 //! | What do the errors say? | `violation` |
 //! | What does `add_global_foreign_key` refuse, and what does it do? | `definition` |
 //! | What happens at ATTACH, INHERIT, DETACH, DROP, RENAME? | `lifecycle` |
@@ -24,4 +25,5 @@ pub mod orphans;
 mod presence;
 mod terms;
 pub mod triggers;
+mod truncation;
 mod violation;

@@ -28,8 +28,13 @@ pub enum Scope<'a> {
     All,
     /// Those of tables that have just come.
     Only(&'a [Oid]),
-    /// Those whose referenced row is in tables that are just going.
-    LosingTo(&'a [Oid]),
+    /// Those whose referenced row is in tables that are just going, or have just left the tree, with the one `above` them.
+    LosingTo {
+        tables: &'a [Oid],
+        above: Oid,
+    },
+    /// All, since the table of this name was dropped.
+    Without(&'a str),
 }
 
 /// Raises 23503 for the first row without a referenced one.
@@ -44,24 +49,29 @@ pub fn refuse(key: &ForeignKey, scope: &Scope) -> Result<()> {
             bytes / (1024 * 1024)
         ));
     }
-    let found = if owner_sees_all(key)? { by_join(key, scope)? } else { by_probes(key, &members, scope)? };
+    let found = if owner_sees_all(key, scope)? { by_join(key, scope)? } else { by_probes(key, &members, scope)? };
     match found {
         None => Ok(()),
         Some(values) => Err(violated(key, &values, scope)?),
     }
 }
 
-/// Whether the owner of the referencing table may read the referenced one, all of it.
-fn owner_sees_all(key: &ForeignKey) -> Result<bool> {
+/// Whether the owner of the referencing table may read all of the referenced one, and of those that are leaving it.
+fn owner_sees_all(key: &ForeignKey, scope: &Scope) -> Result<bool> {
+    let mut tables = vec![key.referenced.root.to_u32().to_string()];
+    if let Scope::LosingTo { tables: losing, .. } = scope {
+        tables.extend(losing.iter().map(|oid| oid.to_u32().to_string()));
+    }
     let sql = format!(
-        "SELECT pg_catalog.has_table_privilege({owner}::pg_catalog.oid, c.oid, 'SELECT')
+        "SELECT pg_catalog.bool_and(pg_catalog.has_table_privilege({owner}::pg_catalog.oid, c.oid, 'SELECT')
            AND pg_catalog.has_schema_privilege({owner}::pg_catalog.oid, c.relnamespace, 'USAGE')
            AND pg_catalog.has_schema_privilege({owner}::pg_catalog.oid, f.relnamespace, 'USAGE')
-           AND NOT (c.relrowsecurity AND NOT pg_catalog.pg_has_role({owner}::pg_catalog.oid, c.relowner, 'USAGE'))
-         FROM pg_catalog.pg_class c, pg_catalog.pg_class f WHERE c.oid = {}::pg_catalog.oid AND f.oid = {}::pg_catalog.oid",
-        key.referenced.root.to_u32(),
-        key.referencing.root.to_u32(),
+           AND NOT (c.relrowsecurity AND NOT pg_catalog.pg_has_role({owner}::pg_catalog.oid, c.relowner, 'USAGE')))
+         FROM pg_catalog.pg_class c, pg_catalog.pg_class f
+         WHERE c.oid = ANY ('{{{tables}}}'::pg_catalog.oid[]) AND f.oid = {referencing}::pg_catalog.oid",
         owner = key.owner.to_u32(),
+        tables = tables.join(","),
+        referencing = key.referencing.root.to_u32(),
     );
     Ok(query::rows(&sql, Sees::Latest, 1)?.first().is_some_and(|row| row.flag(0)))
 }
@@ -88,23 +98,27 @@ fn condition(key: &ForeignKey, scope: &Scope) -> Result<String> {
         Match::Full => format!("({})", not_null.join(" OR ")),
     };
     Ok(match scope {
-        Scope::All => format!("{needs} AND NOT EXISTS (SELECT FROM {} AS y WHERE {matches})", key.referenced.relation),
+        Scope::All | Scope::Without(_) => {
+            format!("{needs} AND NOT EXISTS (SELECT FROM {} AS y WHERE {matches})", key.referenced.relation)
+        }
         Scope::Only(tables) => format!(
             "{needs} AND NOT EXISTS (SELECT FROM {} AS y WHERE {matches})
                AND x.tableoid OPERATOR(pg_catalog.=) ANY ('{{{}}}'::pg_catalog.oid[])",
             key.referenced.relation,
             list(tables)
         ),
-        Scope::LosingTo(tables) => {
+        Scope::LosingTo { tables, .. } => {
             let mut losing = Vec::new();
             for &table in *tables {
                 let relation = from_server(column::qualified_name(table).to_bytes());
                 losing.push(format!("EXISTS (SELECT FROM ONLY {relation} AS y WHERE {matches})"));
             }
             format!(
-                "({}) AND NOT EXISTS (SELECT FROM {} AS y WHERE {matches})",
+                "({}) AND NOT EXISTS (SELECT FROM {} AS y WHERE {matches}
+                   AND y.tableoid OPERATOR(pg_catalog.<>) ALL ('{{{}}}'::pg_catalog.oid[]))",
                 losing.join(" OR "),
-                key.referenced.relation
+                key.referenced.relation,
+                list(tables)
             )
         }
     })
@@ -148,6 +162,7 @@ fn texts(columns: &[String]) -> String {
 /// Row by row, by our own looks at the referenced tables: nobody's rights or policies are asked, and no planner.
 fn by_probes(key: &ForeignKey, members: &[Member], scope: &Scope) -> Result<Option<String>> {
     let token = key.id().token;
+    let without = if let Scope::LosingTo { tables, .. } = scope { tables } else { &[][..] };
     for member in members.iter().filter(|m| m.holds_rows()) {
         if let Scope::Only(tables) = scope
             && !tables.contains(&member.oid)
@@ -177,7 +192,8 @@ fn by_probes(key: &ForeignKey, members: &[Member], scope: &Scope) -> Result<Opti
                 key.terms.matching == Match::Full
             } else {
                 let values: Vec<pg_sys::Datum> = row.iter().flatten().copied().collect();
-                from.convert(&values, &mut converted).is_none() || !is_there(&from.referenced, &converted, &snapshot)
+                from.convert(&values, &mut converted).is_none()
+                    || !is_there(&from.referenced, &converted, &snapshot, without)
             };
             if is_orphan {
                 found = Some(shown(&from.key, row));
@@ -208,14 +224,16 @@ fn violated(key: &ForeignKey, values: &str, scope: &Scope) -> Result<ErrorReport
     };
     let (referencing, referenced) = (&key.referencing, &key.referenced);
     let (message, detail) = match scope {
-        Scope::LosingTo(tables) => {
-            let going = tables.first().and_then(|&table| column::relation_name(table)).unwrap_or_default();
+        Scope::LosingTo { .. } | Scope::Without(_) => {
+            let going = match scope {
+                Scope::LosingTo { above, .. } => {
+                    from_server(column::relation_name(*above).unwrap_or_default().to_bytes())
+                }
+                Scope::Without(name) => (*name).to_owned(),
+                _ => String::new(),
+            };
             (
-                format!(
-                    "removing partition \"{}\" violates foreign key constraint \"{}\"",
-                    from_server(going.to_bytes()),
-                    key.name
-                ),
+                format!("removing partition \"{going}\" violates foreign key constraint \"{}\"", key.name),
                 format!("{shown} is still referenced from table \"{}\".", referencing.table),
             )
         }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use pgrx::check_for_interrupts;
-use pgrx::pg_sys::Datum;
+use pgrx::pg_sys::{Datum, Oid};
 
 use super::super::claims;
 use super::super::members::{Constraint, Member};
@@ -14,7 +14,7 @@ use crate::pg::rows::{Fresh, RowLock};
 
 /// Looks of one check, where each had to wait for a table. Not for ever: beside somebody who waits for a table that this
 /// transaction has locked, each request for it counts as one that had to wait.
-const MOST_LOOKS: u32 = 10;
+pub const MOST_LOOKS: u32 = 10;
 
 /// Looks for a row with the key in all referenced tables, under one snapshot of this instant, and locks it.
 ///
@@ -59,7 +59,7 @@ fn lock_row(mut tree: Rc<Constraint>, key: &[Datum]) -> bool {
 fn find(tree: &Constraint, key: &[Datum], snapshot: &Fresh) -> Option<RowLock> {
     let claimed = claims::prefix(tree, key).and_then(|prefix| claims::candidates(tree, prefix));
     let places = claimed.unwrap_or_else(|| (0..tree.members.len()).collect());
-    for member in places.into_iter().map(|place| &tree.members[place]) {
+    for member in places.into_iter().map(|place| &tree.members[place]).filter(|member| !member.is_detaching) {
         let may_hold = visit(tree, member, |serving| serving.is_none_or(|serving| holds(&tree.key, serving, key, 1)))?;
         if may_hold {
             match lock_in(tree, member, key, snapshot)? {
@@ -85,7 +85,9 @@ fn lock_in(tree: &Constraint, member: &Member, key: &[Datum], snapshot: &Fresh) 
     lock
 }
 
-/// Whether a snapshot shows a row with the key. Nothing is locked: for those who keep writers away.
-pub fn is_there(tree: &Rc<Constraint>, key: &[Datum], snapshot: &Fresh) -> bool {
-    super::super::unique::count(tree, key, snapshot, |alive| alive.rows > 0).rows > 0
+/// Whether a snapshot shows a row with the key in another table than those `without` which it is asked. Nothing is locked: for
+/// those who keep writers away.
+pub fn is_there(tree: &Rc<Constraint>, key: &[Datum], snapshot: &Fresh, without: &[Oid]) -> bool {
+    let counts = |member: &Member| !member.is_detaching && !without.contains(&member.table);
+    super::super::unique::count(tree, key, snapshot, counts, |alive| alive.rows > 0).rows > 0
 }

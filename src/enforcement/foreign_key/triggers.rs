@@ -10,10 +10,9 @@ use super::super::unique::Checked;
 use super::action::row_gone;
 use super::binding;
 use super::check::{check_key, new_key};
-use super::violation::truncated;
+use super::truncation::table_emptied;
 use crate::pg::key::MOST_COLUMNS;
 use crate::pg::row_trigger::{Call, Event};
-use crate::pg::tables::is_empty;
 
 /// `advisor.check_global_foreign_key(token, match, on delete, on update)`: called for each row of a referencing table that
 /// was written.
@@ -46,16 +45,12 @@ pub fn referenced_row_changed(call: Option<Call>) -> Checked {
     row_gone(&call, &binding::referenced(&call))
 }
 
-/// `advisor.check_global_truncation(token)`: called for each referenced table that was emptied. As natively it is refused
-/// unless the referencing tables are empty, too: nobody can tell which rows have gone.
+/// `advisor.check_global_truncation(token)`: called for each referenced table that was emptied.
 pub fn referenced_table_truncated(call: Option<Call>) -> Checked {
     let Some(call) = call.filter(|call| call.event() == Event::Truncate) else {
         wrong_call("check_global_truncation", "TRUNCATE");
     };
-    match binding::referencing_tables(&call).into_iter().find(|&(_, table)| !is_empty(table)) {
-        None => Ok(()),
-        Some((root, _)) => Err(truncated(call.relation(), root)),
-    }
+    table_emptied(&call)
 }
 
 fn wrong_call(function: &str, events: &str) -> ! {

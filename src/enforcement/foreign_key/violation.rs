@@ -93,10 +93,12 @@ pub fn move_with_new_key(to: &Referenced) -> ! {
     )
 }
 
-/// 0A000, as PostgreSQL says it (`heap_truncate_check_FKs`).
-pub fn truncated(referenced: Oid, referencing: Oid) -> Box<Violation> {
+/// 0A000, as PostgreSQL says it (`heap_truncate_check_FKs`). `can_cascade`: CASCADE would have been heard.
+pub fn truncated(referenced: Oid, referencing: Oid, can_cascade: bool) -> Box<Violation> {
     let (to, from) = (relation_name(referenced), relation_name(referencing));
     let detail = [b"Table \"", from.as_bytes(), b"\" references \"", to.as_bytes(), b"\"."].concat();
+    let end: &[u8] = if can_cascade { b", or use TRUNCATE ... CASCADE." } else { b"." };
+    let hint = [b"Truncate table \"", from.as_bytes(), b"\" at the same time", end].concat();
     Box::new(Violation {
         sqlstate: PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         message: c"cannot truncate a table referenced in a foreign key constraint",
@@ -104,9 +106,7 @@ pub fn truncated(referenced: Oid, referencing: Oid) -> Box<Violation> {
         constraint: CString::default(),
         table: referenced,
         detail: Some(CString::new(detail).unwrap_or_default()),
-        hint: Some(
-            CString::new([b"Truncate table \"", from.as_bytes(), b"\" at the same time."].concat()).unwrap_or_default(),
-        ),
+        hint: Some(CString::new(hint).unwrap_or_default()),
     })
 }
 
