@@ -44,13 +44,29 @@ fn settings(migration: &Migration<'_, '_>) -> Vec<Step> {
         "Partitions with long names, and everything in a single transaction (psql -1), work only in this mode.",
     ));
     steps.push(setting(
-        "SET citus.enable_local_reference_table_foreign_keys TO on;".to_owned(),
-        "Otherwise foreign keys between local and reference tables would be accepted and not enforced.",
+        "SET citus.enable_local_reference_table_foreign_keys TO off;".to_owned(),
+        "Whenever a constraint goes, Citus would look for local tables that no foreign key links to a reference table any \
+         more, take them out of its metadata, and forget their comments and rules. It is on again in phase constraints.",
+    ));
+    steps.push(setting(
+        "SET citus.enable_ddl_propagation TO on;".to_owned(),
+        "Otherwise keys and foreign keys would be made here and not on the nodes.",
     ));
     for statement in migration.forget() {
         steps.push(setting(statement, "What an earlier run found in this session does not count."));
     }
     steps
+}
+
+/// Before foreign keys return.
+pub(super) fn take_local_tables() -> Step {
+    Step {
+        phase: Phase::Constraints,
+        relation: None,
+        statement: "SET citus.enable_local_reference_table_foreign_keys TO on;".to_owned(),
+        because: "Otherwise foreign keys between local and reference tables would be accepted and not enforced."
+            .to_owned(),
+    }
 }
 
 /// The same for the way back: the tables may be in any state between here and there, but they must be these.

@@ -17,6 +17,13 @@ pub const SCHEMA: &str = "planned_migration";
 /// Tables and functions, as statements inside a block, the last without its semicolon.
 const CONTENTS: &str = include_str!("notebook.sql");
 
+/// What follows is not for the nodes.
+pub(super) const HERE_ONLY: &str = "PERFORM set_config('citus.enable_ddl_propagation', 'off', true)";
+
+/// The end of that, as a step at the start has set it: in a transaction of all steps the other would last, and foreign keys
+/// would be on the coordinator only.
+pub(super) const EVERYWHERE: &str = "PERFORM set_config('citus.enable_ddl_propagation', 'on', true)";
+
 /// Makes the notebook and writes down what is there. A second run keeps what the first has written.
 pub(super) fn open(migration: &Migration<'_, '_>) -> Step {
     let mut block = opened(migration.started_block()).declare("counted bigint");
@@ -64,8 +71,9 @@ pub(super) fn open_back(migration: &Migration<'_, '_>) -> Step {
 fn opened(block: Block) -> Block {
     block
         .run("PERFORM set_config('client_min_messages', 'warning', true)")
-        .run("PERFORM set_config('citus.enable_ddl_propagation', 'off', true)")
+        .run(HERE_ONLY)
         .run(CONTENTS.trim())
+        .run(EVERYWHERE)
 }
 
 /// A foreign key or check that goes for the time being, with all that a new plan has to know of it.
@@ -124,7 +132,8 @@ fn close_block(block: Block, open: &str) -> String {
             ),
         )
         .run("PERFORM set_config('client_min_messages', 'warning', true)")
-        .run("PERFORM set_config('citus.enable_ddl_propagation', 'off', true)")
+        .run(HERE_ONLY)
         .run(format!("DROP SCHEMA {SCHEMA} CASCADE"))
+        .run(EVERYWHERE)
         .finish()
 }
