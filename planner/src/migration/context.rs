@@ -195,6 +195,11 @@ impl<'p, 'a> Migration<'p, 'a> {
         self.block_after(FILLING, "the checks at the start of this migration have not passed in this session")
     }
 
+    /// Starts a block that fails unless the checks at the start have passed: all of them, or as much as columns need.
+    pub(super) fn started_block(&self) -> Block {
+        if self.fills_columns() { self.filling_block() } else { self.checked_block() }
+    }
+
     /// Starts a block that fails unless everything was found in its place.
     pub(super) fn verified_block(&self) -> Block {
         self.block_after(VERIFIED, "the migration has not been verified in this session")

@@ -19,7 +19,7 @@ const CONTENTS: &str = include_str!("notebook.sql");
 
 /// Makes the notebook and writes down what is there. A second run keeps what the first has written.
 pub(super) fn open(migration: &Migration<'_, '_>) -> Step {
-    let mut block = opened(migration).declare("counted bigint");
+    let mut block = opened(migration.started_block()).declare("counted bigint");
     let converted = local_tables::converted(migration);
     let moving: Vec<TableId> = migration.conversions().collect();
     for &table in moving.iter().chain(&converted) {
@@ -58,12 +58,11 @@ pub(super) fn open_back(migration: &Migration<'_, '_>) -> Step {
     let because = format!(
         "What is put aside for the time being is written down in schema {SCHEMA}, which goes with the last step."
     );
-    Step { phase: Phase::Prepare, relation: None, statement: opened(migration).finish(), because }
+    Step { phase: Phase::Prepare, relation: None, statement: opened(migration.checked_block()).finish(), because }
 }
 
-fn opened(migration: &Migration<'_, '_>) -> Block {
-    migration
-        .checked_block()
+fn opened(block: Block) -> Block {
+    block
         .run("PERFORM set_config('client_min_messages', 'warning', true)")
         .run("PERFORM set_config('citus.enable_ddl_propagation', 'off', true)")
         .run(CONTENTS.trim())
