@@ -220,6 +220,26 @@ pub(super) fn added_column(migration: &Migration<'_, '_>, table: TableId) -> Opt
     Some(format!("{} {}", column.name, column.type_text))
 }
 
+/// For the way back: the column goes, when no key and no distribution needs it any more.
+pub(super) fn drop_added(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
+    let name = migration.name(planned.table);
+    let column = quote_identifier(&migration.plan.backfill(planned).column.name);
+    let statement = migration
+        .checked_block()
+        .return_if(&format!("NOT {}", attribute(migration, planned.table, planned.column, "")))
+        .fail_if(
+            &format!("EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {})", regclass(name)),
+            &Failure::new(
+                format!("{name} is not back where it was"),
+                "Mend what an earlier step has reported, then run all steps again.",
+            ),
+        )
+        .run(format!("ALTER TABLE {name} DROP COLUMN {column}"))
+        .finish();
+    let because = format!("The migration added it. What it holds follows from the rows that {name} refers to.");
+    step(Phase::Keys, name, statement, because)
+}
+
 /// Rows that have come since, and NOT NULL.
 pub(super) fn not_null(migration: &Migration<'_, '_>) -> Vec<Step> {
     let steps = pending(migration).map(|planned| {

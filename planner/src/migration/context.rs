@@ -195,7 +195,7 @@ impl<'p, 'a> Migration<'p, 'a> {
         self.block_after(FILLING, "the checks at the start of this migration have not passed in this session")
     }
 
-    /// Starts a block that fails unless the checks at the start have passed: all of them, or as much as columns need.
+    /// Starts a block that fails unless the checks at the start have passed, whether columns are still to be filled or not.
     pub(super) fn started_block(&self) -> Block {
         if self.fills_columns() { self.filling_block() } else { self.checked_block() }
     }

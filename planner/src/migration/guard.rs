@@ -58,16 +58,15 @@ pub(super) fn prepare_back(migration: &Migration<'_, '_>) -> Vec<Step> {
     let mut steps = settings(migration);
     let tables = values(
         migration.touched().iter().map(|&t| {
-            let table = migration.graph.table(t);
-            let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
-            vec![literal(&table.name), quote_literal(&columns.join(", "))]
+            let (columns, with_added) = planned_columns(migration, t);
+            vec![literal(&migration.graph.table(t).name), columns, with_added]
         }),
-        2,
+        3,
     );
     let block = ready(Block::new().declare("problems text"))
         .run(format!(
             "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {tables}\n      \
-             AS p (relation, columns))\n  \
+             AS p (relation, columns, with_added))\n  \
              SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {COLUMNS_AND_OWNERS}) AS found (problem)"
         ))
         .fail_if("problems IS NOT NULL", &not_the_planned_one())
@@ -160,23 +159,15 @@ fn ready(block: Block) -> Block {
 /// Fails where the database is not the one that was planned, with everything that is different in the DETAIL.
 fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
     let tables = migration.touched();
-    let backfills = backfill::pending(migration).next().is_some();
     let planned = values(
         tables.iter().map(|&t| {
-            let table = migration.graph.table(t);
-            let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
-            let columns = columns.join(", ");
-            let mut row = vec![literal(&table.name), migration.is_pending(t).to_string(), quote_literal(&columns)];
-            if backfills {
-                let added = backfill::added_column(migration, t);
-                row.push(added.map_or("NULL".to_owned(), |added| quote_literal(&format!("{columns}, {added}"))));
-            }
-            row
+            let (columns, with_added) = planned_columns(migration, t);
+            let name = literal(&migration.graph.table(t).name);
+            vec![name, migration.is_pending(t).to_string(), columns, with_added]
         }),
-        3 + usize::from(backfills),
+        4,
     );
-    let with_added = if backfills { " AND now.columns IS DISTINCT FROM p.with_added" } else { "" };
-    let mut queries = vec![COLUMNS_AND_OWNERS.replace("{with_added}", with_added)];
+    let mut queries = vec![COLUMNS_AND_OWNERS.to_owned()];
     queries.push(unknown(
         "foreign key",
         "SELECT conrelid, confrelid, conname, pg_get_constraintdef(oid) FROM pg_constraint\n        \
@@ -205,11 +196,10 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
     block
         .run(format!(
             "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {planned}\n      \
-             AS p (relation, moves, columns{})),\n  \
+             AS p (relation, moves, columns, with_added)),\n  \
              members AS (SELECT relid FROM planned UNION SELECT t.relid FROM planned, pg_partition_tree(planned.relid) \
              AS t)\n  \
              SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found (problem)",
-            if backfills { ", with_added" } else { "" },
             queries.join("\n    UNION ALL\n    ")
         ))
         .fail_if("problems IS NOT NULL", &not_the_planned_one())
@@ -347,6 +337,15 @@ fn values(rows: impl Iterator<Item = Vec<String>>, columns: usize) -> String {
     format!("(VALUES {})", rows.join(",\n      "))
 }
 
+/// The columns of a table as they were planned, and with the one that it gets: two literals, the second NULL where it gets none.
+fn planned_columns(migration: &Migration<'_, '_>, table: TableId) -> (String, String) {
+    let columns = migration.graph.table(table).columns.iter().map(|c| format!("{} {}", c.name, c.type_text));
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    let added = backfill::added_column(migration, table);
+    let with_added = added.map_or("NULL".to_owned(), |added| quote_literal(&format!("{columns}, {added}")));
+    (quote_literal(&columns), with_added)
+}
+
 fn literal(name: &RelationName) -> String {
     quote_literal(&name.to_string())
 }
@@ -355,7 +354,7 @@ fn literal(name: &RelationName) -> String {
 const COLUMNS_AND_OWNERS: &str = "\
     SELECT CASE WHEN c.oid IS NULL THEN p.relation || ' does not exist'
       WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN 'must be owner of table ' || p.relation
-      WHEN now.columns IS DISTINCT FROM p.columns{with_added} THEN p.relation || ' has the columns ' ||
+      WHEN now.columns IS DISTINCT FROM p.columns AND now.columns IS DISTINCT FROM p.with_added THEN p.relation || ' has the columns ' ||
         coalesce(now.columns, '(none)') || '; planned were ' || p.columns END
     FROM planned AS p LEFT JOIN pg_class AS c ON c.oid = p.relid
     CROSS JOIN LATERAL (SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)

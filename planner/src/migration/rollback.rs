@@ -13,7 +13,7 @@ use crate::schema::CitusTable;
 use super::context::{ChangedForeignKey, Migration, described, regclass};
 use super::notebook::{self, SCHEMA};
 use super::sql::{Block, Failure};
-use super::{Phase, Step, checks, foreign_keys, guard, keys, local_tables, placement};
+use super::{Phase, Step, backfill, checks, foreign_keys, guard, keys, local_tables, placement};
 
 /// The way back of [`super::steps`], in order; empty where nothing would move.
 pub fn rollback_steps(plan: &Plan<'_>) -> Vec<Step> {
@@ -119,6 +119,7 @@ fn restore_keys(migration: &Migration<'_, '_>) -> Vec<Step> {
     for (table, column) in keys::set_not_null_columns(migration) {
         steps.push(drop_not_null(migration, table, column));
     }
+    steps.extend(backfill::pending(migration).map(|planned| backfill::drop_added(migration, planned)));
     steps
 }
 
