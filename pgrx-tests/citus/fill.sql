@@ -161,11 +161,10 @@ BEGIN
 				AND attnum = num ORDER BY i) AS theirs
 		FROM pg_constraint c WHERE conrelid = target AND contype = 'f' AND conparentid = 0 ORDER BY cardinality(conkey), conrelid = confrelid, conname
 	LOOP
-		EXECUTE format('SELECT ARRAY[%s] FROM %s WHERE %s ORDER BY (row_number() OVER (ORDER BY %s) - 1) <> %s, 1 LIMIT 1',
+		EXECUTE format('SELECT ARRAY[%s] FROM %s WHERE %s ORDER BY (row_number() OVER (ORDER BY tableoid, ctid) - 1) <> %s, ctid LIMIT 1',
 			(SELECT string_agg(format('%I::text', c), ', ') FROM unnest(one.theirs) AS c), one.parent,
 			(SELECT concat_ws(' AND ', 'true', string_agg(format('%I::text = %L', t, vals ->> m), ' AND ')) FROM unnest(one.mine, one.theirs) AS u (m, t)
-				WHERE (columns -> m ->> 'given')::boolean AND vals ->> m IS NOT NULL),
-			(SELECT string_agg(format('%I', c), ', ') FROM unnest(one.theirs) AS c), n - 1) INTO found;
+				WHERE (columns -> m ->> 'given')::boolean AND vals ->> m IS NOT NULL), n - 1) INTO found;
 		IF one.parent = target THEN
 			-- Its own parent where it must have one, else none.
 			found := (SELECT array_agg(CASE WHEN (columns -> m ->> 'nullable')::boolean THEN NULL ELSE vals ->> t END) FROM unnest(one.mine, one.theirs) AS u (m, t)
@@ -237,7 +236,7 @@ BEGIN
 		WHERE contype = 'f' AND conparentid = 0 AND conrelid = ANY (tables) AND cardinality(conkey) = 1 AND NOT a.attnotnull AND conrelid <> confrelid ORDER BY 1, 3
 	LOOP
 		BEGIN
-			EXECUTE format('UPDATE %1$s AS c SET %3$I = p.k FROM (SELECT %4$I AS k, row_number() OVER (ORDER BY %4$I) AS n FROM %2$s) AS p, '
+			EXECUTE format('UPDATE %1$s AS c SET %3$I = p.k FROM (SELECT %4$I AS k, row_number() OVER (ORDER BY tableoid, ctid) AS n FROM %2$s) AS p, '
 				'(SELECT tableoid AS t, ctid AS r, row_number() OVER (ORDER BY tableoid, ctid) AS n FROM %1$s) AS o '
 				'WHERE (c.tableoid, c.ctid) = (o.t, o.r) AND o.n = p.n AND NOT EXISTS (SELECT FROM %1$s AS x WHERE x.%3$I IS NOT NULL)', one.child, one.parent, one.mine, one.theirs);
 		EXCEPTION WHEN OTHERS THEN NULL;
