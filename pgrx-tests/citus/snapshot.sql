@@ -28,6 +28,8 @@ SELECT pg_catalog.json_build_array(kind, relation, name, value) FROM (
 	SELECT 'constraint ' || contype::text, relation, conname, pg_catalog.concat_ws(' | ', pg_catalog.pg_get_constraintdef(k.oid), convalidated,
 		condeferrable, condeferred, connoinherit AND contype = 'c', pg_catalog.obj_description(k.oid, 'pg_constraint'))
 	FROM tables t JOIN pg_catalog.pg_constraint k ON conrelid = t.oid WHERE contype <> 't'
+		-- PostgreSQL makes one more for each partition of a referenced table, and names it as it likes.
+		AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint u WHERE u.oid = k.conparentid AND u.conrelid = k.conrelid)
 	UNION ALL
 	SELECT 'index', relation, i.relname, pg_catalog.concat_ws(' | ', pg_catalog.pg_get_indexdef(indexrelid), indisclustered, indisreplident, indisvalid,
 		pg_catalog.obj_description(indexrelid, 'pg_class'), reltablespace)
