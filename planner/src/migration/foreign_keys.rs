@@ -127,6 +127,9 @@ fn create_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) ->
         );
     }
     let mut statements = vec![add, notebook::back(KIND, key.table, name)];
+    if matches!(key.planned.fate, ForeignKeyFate::Widened { .. }) {
+        statements.push(notebook::changed(key.table, name));
+    }
     if let Some(text) = &key.foreign_key.comment {
         statements.push(format!("COMMENT ON CONSTRAINT {quoted} ON {} IS {}", key.table, quote_literal(text)));
     }

@@ -493,22 +493,21 @@ pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
         ));
     }
     queries.push(notebook::missing_constraints());
-    {
-        block = block
-            .run(format!(
-                "SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
+    block = block
+        .run(format!(
+            "SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
                  (problem)",
-                queries.join("\n    UNION ALL\n    ")
-            ))
-            .fail_if(
-                "problems IS NOT NULL",
-                &Failure::new(
-                    "the migration is not complete",
-                    "Mend what an earlier step has reported, then run all steps again.",
-                )
-                .detail("problems"),
-            );
-    }
+            queries.join("\n    UNION ALL\n    ")
+        ))
+        .fail_if(
+            "problems IS NOT NULL",
+            &Failure::new(
+                "the migration is not complete",
+                "Mend what an earlier step has reported, then run all steps again.",
+            )
+            .detail("problems"),
+        );
+    block = notebook::recounted(block);
     let count =
         |wanted: fn(Placement) -> bool| migration.pending_tables().filter(|&t| wanted(migration.placement(t))).count();
     let summary = format!(
@@ -521,8 +520,8 @@ pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
         .run(migration.mark_verified())
         .finish();
     let because =
-        "Every table, key and foreign key of the plan is looked at once more; only then are the copies on the \
-                   coordinator removed."
+        "Every table, key and foreign key of the plan is looked at once more, and all rows are counted; only then are the \
+         copies on the coordinator removed."
             .to_owned();
     vec![Step { phase: Phase::Validate, relation: None, statement, because }]
 }
