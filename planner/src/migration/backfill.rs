@@ -22,6 +22,11 @@ pub(super) fn pending<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Ite
     migration.plan.backfills.iter().filter(|b| migration.is_pending(b.table))
 }
 
+/// Whether the table gets a column.
+pub(super) fn is_pending(migration: &Migration<'_, '_>, table: TableId) -> bool {
+    pending(migration).any(|b| b.table == table)
+}
+
 /// Columns are added and filled; the last step lets the others begin.
 pub(super) fn fill(migration: &Migration<'_, '_>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();

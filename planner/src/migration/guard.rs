@@ -44,13 +44,29 @@ fn settings(migration: &Migration<'_, '_>) -> Vec<Step> {
         "Partitions with long names, and everything in a single transaction (psql -1), work only in this mode.",
     ));
     steps.push(setting(
-        "SET citus.enable_local_reference_table_foreign_keys TO on;".to_owned(),
-        "Otherwise foreign keys between local and reference tables would be accepted and not enforced.",
+        "SET citus.enable_local_reference_table_foreign_keys TO off;".to_owned(),
+        "Whenever a constraint goes, Citus would look for local tables that no foreign key links to a reference table any \
+         more, take them out of its metadata, and forget their comments and rules. It is on again in phase constraints.",
+    ));
+    steps.push(setting(
+        "SET citus.enable_ddl_propagation TO on;".to_owned(),
+        "Otherwise keys and foreign keys would be made here and not on the nodes.",
     ));
     for statement in migration.forget() {
         steps.push(setting(statement, "What an earlier run found in this session does not count."));
     }
     steps
+}
+
+/// Before foreign keys return.
+pub(super) fn take_local_tables() -> Step {
+    Step {
+        phase: Phase::Constraints,
+        relation: None,
+        statement: "SET citus.enable_local_reference_table_foreign_keys TO on;".to_owned(),
+        because: "Otherwise foreign keys between local and reference tables would be accepted and not enforced."
+            .to_owned(),
+    }
 }
 
 /// The same for the way back: the tables may be in any state between here and there, but they must be these.
@@ -477,22 +493,21 @@ pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
         ));
     }
     queries.push(notebook::missing_constraints());
-    {
-        block = block
-            .run(format!(
-                "SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
+    block = block
+        .run(format!(
+            "SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
                  (problem)",
-                queries.join("\n    UNION ALL\n    ")
-            ))
-            .fail_if(
-                "problems IS NOT NULL",
-                &Failure::new(
-                    "the migration is not complete",
-                    "Mend what an earlier step has reported, then run all steps again.",
-                )
-                .detail("problems"),
-            );
-    }
+            queries.join("\n    UNION ALL\n    ")
+        ))
+        .fail_if(
+            "problems IS NOT NULL",
+            &Failure::new(
+                "the migration is not complete",
+                "Mend what an earlier step has reported, then run all steps again.",
+            )
+            .detail("problems"),
+        );
+    block = notebook::recounted(block);
     let count =
         |wanted: fn(Placement) -> bool| migration.pending_tables().filter(|&t| wanted(migration.placement(t))).count();
     let summary = format!(
@@ -505,8 +520,8 @@ pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
         .run(migration.mark_verified())
         .finish();
     let because =
-        "Every table, key and foreign key of the plan is looked at once more; only then are the copies on the \
-                   coordinator removed."
+        "Every table, key and foreign key of the plan is looked at once more, and all rows are counted; only then are the \
+         copies on the coordinator removed."
             .to_owned();
     vec![Step { phase: Phase::Validate, relation: None, statement, because }]
 }

@@ -33,6 +33,7 @@ pub fn rollback_steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(tables.iter().map(|&table| return_table(&migration, table)));
     steps.extend(restore_keys(&migration));
     steps.extend(earlier_placements(&migration, &tables));
+    steps.push(guard::take_local_tables());
     steps.extend(restore_objects(&migration));
     steps.extend(foreign_keys.iter().map(|key| restore_foreign_key(&migration, key)));
     steps
@@ -92,11 +93,8 @@ fn drop_foreign_key(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '
             is_back(migration, key.edge.referencing),
             is_back(migration, key.edge.referenced)
         ))
-        // Else Citus would take local tables out of its metadata now, and forget what it always forgets.
-        .run(foreign_keys::LEAVE_LOCAL_TABLES)
         .run(notebook::put_aside(foreign_keys::KIND, key.table, name, definition, &model))
         .run(format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table, quote_identifier(name)))
-        .run(foreign_keys::TAKE_LOCAL_TABLES)
         .finish();
     let because = "Comes back in phase constraints, as it was before the migration.".to_owned();
     Step { phase: Phase::Drop, relation: Some(key.table.clone()), statement, because }
