@@ -84,10 +84,8 @@ fn sees_all_rows(migration: &Migration<'_, '_>, backfill: &Backfill) -> Option<&
 /// not changed, and nobody's `updated_at` or audit log shall say so. Where they fire, they see the path that they know.
 /// What the block has to declare, and what comes before and after the statement.
 fn quietly(migration: &Migration<'_, '_>, table: TableId) -> Option<(Vec<&'static str>, String, String)> {
-    let members: Vec<&Table> = std::iter::once(table)
-        .chain(migration.graph.descendants(table))
-        .map(|t| migration.graph.table(t))
-        .collect();
+    let members: Vec<&Table> =
+        std::iter::once(table).chain(migration.graph.descendants(table)).map(|t| migration.graph.table(t)).collect();
     if members.iter().all(|t| t.triggers.is_empty() && t.rules.is_empty()) {
         return None;
     }
@@ -160,7 +158,11 @@ fn fill_one(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
         "{size}Filled over {}, in batches of {BATCH_PAGES} pages, each its own transaction. Readers and other writers go on, \
          and wait only for rows of the batch; the foreign keys are still in force.{}",
         crate::backfill::in_words(migration.graph, backfill),
-        if has_triggers { " Triggers and rules stay still, unless you may not set session_replication_role: then they fire." } else { "" }
+        if has_triggers {
+            " Triggers and rules stay still, unless you may not set session_replication_role: then they fire."
+        } else {
+            ""
+        }
     );
     step(Phase::Prepare, name, statement, because)
 }
