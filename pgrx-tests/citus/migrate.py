@@ -28,14 +28,35 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROJECT = os.path.dirname(os.path.dirname(HERE))
 with open(os.path.join(HERE, "snapshot.sql")) as file:
     SNAPSHOT = file.read()
+with open(os.path.join(HERE, "nodes.sql")) as file:
+    NODES = file.read()
 with open(os.path.join(HERE, "fill.sql")) as file:
     FILL = file.read()
 # What a step that reports a trouble of the whole script begins with.
 ERROR = re.compile(r"^(?:psql:[^\n]*: )?(?:ERROR|FATAL|PANIC):  .*", re.M)
 
 
-class Fault(Exception):
-    """Something that a migration must not do."""
+# Objects that a plan may lose.
+WORDS = ("primary key", "unique", "unique index", "exclusion", "foreign key", "trigger", "policy")
+
+
+def one_line(text):
+    return re.sub(r"[\x00-\x1f]", " ", text)
+
+
+def is_widened(before, after):
+    """Whether a foreign key is the same but for a column in front on both sides, or changes of a key that Citus never makes."""
+    form = re.compile(r"FOREIGN KEY \((.*)\) REFERENCES (.*)\((.*?)\)( MATCH FULL)?((?: ON UPDATE (?:CASCADE|RESTRICT|SET NULL|SET DEFAULT))?)(.*)", re.S)
+    was, now = form.fullmatch(before), form.fullmatch(after)
+    if not was or not now or was[2] != now[2] or was[6] != now[6]:
+        return False
+    pairs, wider = [list(zip(*[re.findall(r'"(?:[^"]|"")*"|[^", ]+', m[n]) for n in (1, 3)])) for m in (was, now)]
+    return wider[-len(pairs):] == pairs and len(wider) <= len(pairs) + 1 and now[4] in (was[4], None) and now[5] in (was[5], "")
+
+
+def printed_again(text):
+    """PostgreSQL names a column of a subquery when it prints what it has read from its own print."""
+    return text and re.sub(r"('(?:[^']|'')*'::\w+) AS \w+\)", r"\1)", text)
 
 
 class Case:
@@ -134,13 +155,18 @@ class Case:
     def named(self, kind, relation, name, before, after):
         """Whether the plan has said that this object would be lost or otherwise."""
         raw = re.sub(r'^"(.*)"$', lambda m: m[1].replace('""', '"'), name.rsplit(".", 1)[-1])
+        owners = (relation, self.root_of(relation))
+        if kind.startswith("constraint") or kind in ("index", "trigger", "policy"):
+            # A loss is a step of its own. What comes back has the form that it had, or one that explained() knows.
+            said = ["Lost: %s \"%s\" of %s." % (word, raw, owner) for owner in owners for word in WORDS]
+            said += ["Not re-created: foreign key \"%s\" of %s." % (raw, owner) for owner in owners]
+            return after is None and any(one_line(text) in step["because"] + step["statement"] for text in said for step in self.steps)
         for issue in self.issues:
             if kind == "sequence" and issue["object_type"] == "sequence" and issue["object_name"] in (relation, relation.split(".", 1)[-1].strip('"')):
                 return True
-            if issue["effect"] != "advice" and issue["relation"] in (relation, self.root_of(relation)) and issue["object_name"] in (name, raw):
+            if issue["effect"] != "advice" and issue["relation"] in owners and issue["object_name"] in (name, raw):
                 return True
-        return any(s["relation"] in (relation, self.root_of(relation)) and s["statement"].startswith("-- ") and ('"%s"' % raw) in s["statement"]
-                   for s in self.steps)
+        return False
 
     def root_of(self, relation):
         if not self.parents:
@@ -164,6 +190,11 @@ class Case:
             strip = lambda text: re.sub(r" INCLUDE \(\)", "", without(text))
             if "UNIQUE" in before or "PRIMARY KEY" in before:
                 return strip(before) == strip(after)
+        if kind == "constraint f" and before and after:
+            return is_widened(before, after)
+        if kind == "column" and before is None and name == column:
+            added = "ADD COLUMN %s " % (column if re.fullmatch("[a-z_][a-z0-9_]*", column) else '"%s"' % column.replace('"', '""'))
+            return any(s["phase"] == "prepare" and s["relation"] == self.root_of(relation) and added in s["statement"] for s in self.steps)
         if kind == "column" and before and after and name == column:
             return before.replace(" | f | ", " | t | ", 1) == after or re.sub(r" \| f \|", " | t |", before, 1) == after
         return False
@@ -182,6 +213,13 @@ class Case:
         for table in sorted(before.keys() | after.keys()):
             if before.get(table) != after.get(table):
                 self.fault("rows of %s: %s before, %s after" % (table, before.get(table), after.get(table)))
+
+    def compare_nodes(self):
+        """Whether shards, and the tables of the same name on the workers, have what the coordinator shows."""
+        out, _ = self.sql(NODES)
+        for line in out.splitlines():
+            relation, where, here, there = json.loads(line)
+            self.fault("%s is otherwise %s:\n        here  %s\n        there %s" % (relation, where, here, there))
 
     def compare_roles(self):
         there = {r["relation"]: r for r in self.rows_of(
@@ -236,7 +274,7 @@ class Case:
         self.compare_rows(rows, self.checksums())
         after = self.snapshot()
         for key in sorted(before.keys() | after.keys()):
-            if before.get(key) != after.get(key) and not (key[0] == "sequence" and self.named(*key, None, None)):
+            if printed_again(before.get(key)) != printed_again(after.get(key)) and not (key[0] == "sequence" and self.named(*key, None, None)):
                 self.fault("after the way back %s %s of %s: was %s\n        is  %s" % (key[0], key[2], key[1], before.get(key), after.get(key)))
         left, _ = self.sql("SELECT logicalrelid FROM pg_dist_partition; SELECT nspname FROM pg_namespace WHERE nspname = 'planned_migration';")
         if left.strip():
@@ -261,6 +299,7 @@ class Case:
         after = self.snapshot()
         self.compare(before, after)
         self.compare_roles()
+        self.compare_nodes()
         self.nothing_left()
 
 
@@ -273,12 +312,49 @@ def drop(server, database):
         server.psql("postgres", "DROP DATABASE IF EXISTS %s WITH (FORCE);" % database, port=port, check=False)
 
 
+# What the rows can be like so that a plan is not possible: the only errors with which a script may refuse to begin.
+REFUSALS = ("rows have no parent from which they could get the distribution column", "rows disagree with foreign keys that the plan widens",
+            "Citus refuses rows without a value in the distribution column")
+QUALIFIED = r'(?:"(?:[^"]|"")*"|[^". ]+)\.(?:"(?:[^"]|"")*"|[^" ]+)'
+
+
+def refused(case, said, before, rows):
+    """Whether the script refused at its start, with nothing changed, for rows that the plan had asked about."""
+    errors = ERROR.findall(said)
+    if not errors or not errors[0].endswith(REFUSALS):
+        return False
+    case.save("refused-rows.txt", said)
+    case.compare_rows(rows, case.checksums())
+    after = case.snapshot()
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key):
+            case.fault("the script refused to begin, and changed %s: %s, now %s" % (key, before.get(key), after.get(key)))
+    asked = {i["relation"] for i in case.issues if i["effect"] != "advice"}
+    detail = re.search(r"^DETAIL:  (.*?)^HINT:", said, re.M | re.S)
+    for line in detail[1].splitlines() if detail else [""]:
+        found = re.match(r'foreign key ".*?" of (%s) would be|(%s) has rows' % (QUALIFIED, QUALIFIED), line)
+        if not found:
+            case.fault("the script refused to begin, and does not say why: " + line)
+        elif (found[1] or found[2]) not in asked:
+            case.fault("the script refused to begin for %s, of which the plan had said nothing" % (found[1] or found[2]))
+    return True
+
+
 def try_random(server, seed, options):
     """A seed in one of the ways in which a plan becomes a migration."""
     case = Case(server, "random", os.path.join(options.out, "seed-%06d" % seed), options)
     elsewhere = Case(server, "plain", os.path.join(options.out, "seed-%06d" % seed, "plain"), options) if seed % 4 == 2 else None
     statements = populated.generate(seed)
     overrides = populated.overrides(seed)
+    way = {0: "file", 1: "gexec", 2: "elsewhere", 3: "one transaction"}[seed % 4]
+    summary = way
+
+    def migrate(overrides):
+        case.plan(elsewhere.database if elsewhere else None, overrides)
+        if way == "gexec":
+            return case.run(gexec(case.arguments), "run.sql")
+        return case.run(case.script, "run.sql", ["-1"] if way == "one transaction" else [])
+
     try:
         case.create()
         case.load(statements)
@@ -292,16 +368,14 @@ def try_random(server, seed, options):
         before, rows = case.snapshot(), case.checksums()
         if sum(n for n, _ in rows.values()) < 20:
             case.fault("only %d rows were loaded" % sum(n for n, _ in rows.values()))
-        case.plan(elsewhere.database if elsewhere else None, overrides)
-        way = {0: "file", 1: "gexec", 2: "elsewhere", 3: "one transaction"}[seed % 4]
-        if way == "gexec":
-            said, status = case.run(gexec(case.arguments), "run.sql")
-        else:
-            said, status = case.run(case.script, "run.sql", ["-1"] if way == "one transaction" else [])
+        said, status = migrate(overrides)
+        if refused(case, said, before, rows):
+            summary += ", refused for its rows, then as its owner wants it"
+            said, status = migrate(populated.wanted(seed))
         if case.said_no_error(said, status):
             case.compare_all(before, rows)
             if not case.faults and seed % 3 == 0:
-                way += ", and back"
+                summary += ", and back"
                 case.go_back(before, rows)
     finally:
         if not options.keep:
@@ -309,7 +383,7 @@ def try_random(server, seed, options):
                 drop(server, one.database)
     roles = [t["role"] for t in case.tables]
     return case.faults, "%d tables: %d distributed, %d reference, %d local; %d rows; %s" % (
-        len(roles), roles.count("distributed"), roles.count("reference"), roles.count("local"), sum(n for n, _ in rows.values()), way)
+        len(roles), roles.count("distributed"), roles.count("reference"), roles.count("local"), sum(n for n, _ in rows.values()), summary)
 
 
 def ready(case, statements):
@@ -477,13 +551,13 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--timeout", type=int, default=1800, help="seconds for a script")
     parser.add_argument("--corpus", help="folder of schemas")
-    parser.add_argument("--only", action="append", help="of these names")
+    parser.add_argument("--only", action="append", help="of these names or seeds")
     parser.add_argument("--keep", action="store_true", help="leave the databases")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("what", choices=["random", "payments", "corpus", "failures"])
     options = parser.parse_args()
     server = Server(options.socket, options.port, options.bindir)
-    seeds = range(options.seed, options.seed + options.cases)
+    seeds = [int(n) for n in options.only] if options.only and not options.corpus else range(options.seed, options.seed + options.cases)
     schemas = sorted(glob.glob(os.path.join(options.corpus or "", "*.sql")))
     ways = {"random": (try_random, seeds), "failures": (try_failures, seeds), "payments": (try_payments, ["as it is", "badly distributed"]),
             "corpus": (try_corpus, [p for p in schemas if not options.only or os.path.basename(p)[:-4] in options.only])}

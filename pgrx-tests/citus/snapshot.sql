@@ -18,7 +18,8 @@ SELECT pg_catalog.json_build_array(kind, relation, name, value) FROM (
 		pg_catalog.pg_get_expr(relpartbound, oid), pg_catalog.pg_get_partkeydef(oid), pg_catalog.obj_description(oid, 'pg_class')) AS value
 	FROM tables JOIN acl USING (oid)
 	UNION ALL
-	SELECT 'column', relation, attname, pg_catalog.concat_ws(' | ', attnum, pg_catalog.format_type(atttypid, atttypmod), attnotnull,
+	-- By place among the others: what Citus makes anew has forgotten the columns that were dropped.
+	SELECT 'column', relation, attname, pg_catalog.concat_ws(' | ', pg_catalog.row_number() OVER (PARTITION BY attrelid ORDER BY attnum), pg_catalog.format_type(atttypid, atttypmod), attnotnull,
 		pg_catalog.pg_get_expr(d.adbin, d.adrelid), attidentity::text, attgenerated::text, attcollation::pg_catalog.regcollation,
 		-- Some builds of PostgreSQL keep books there.
 		(SELECT pg_catalog.string_agg(o, ',') FROM unnest(attoptions) AS o WHERE o !~ '^pg_'), attstattarget, attstorage::text, attcompression::text, attacl::text, pg_catalog.col_description(t.oid, attnum))

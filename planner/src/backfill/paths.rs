@@ -14,6 +14,9 @@ pub type Distance = (u32, u32);
 /// A chain longer than this is no path that anybody thinks along.
 const MOST_STEPS: u32 = 8;
 
+/// The share of rows without a parent that a foreign key is taken to have which is NOT VALID.
+const UNCHECKED: f64 = 0.01;
+
 /// The foreign keys that a value can come over; worked out once for all classes.
 pub(super) struct Roads {
     /// By edge: whether every row has a parent by it; absent where it cannot be followed.
@@ -146,7 +149,10 @@ impl Reach {
         for lead in self.ways(graph, roads, table).into_iter().filter(nearer).take(MOST_FALLBACKS) {
             let edge = &graph.edges[lead.edge];
             let by_key = edge.columns.iter().map(|&(from, _)| null_fraction(graph, edge.referencing, from));
-            let by_key = by_key.fold(0.0, f64::max);
+            // Foreign keys that were never checked are those that had rows without a parent.
+            let key = graph.foreign_key(edge);
+            let unchecked = if key.validated && key.enforced { 0.0 } else { UNCHECKED };
+            let by_key = by_key.fold(unchecked, f64::max);
             let behind = match lead.holder {
                 Some(column) => null_fraction(graph, edge.referenced, column),
                 None => self.without_value(graph, roads, edge.referenced, known),
