@@ -128,8 +128,8 @@ BEGIN
 	RETURN found;
 END $$;
 
--- Row n of a table. Whether it is there.
-CREATE FUNCTION pg_temp.fill_row(target regclass, n int) RETURNS boolean LANGUAGE plpgsql AS $$
+-- Row n of a table; `waits` for tables that it may reference. Whether it is there.
+CREATE FUNCTION pg_temp.fill_row(target regclass, n int, waits boolean) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	columns jsonb;
 	vals jsonb := '{}';
@@ -172,7 +172,7 @@ BEGIN
 		ELSIF found IS NULL THEN
 			found := (SELECT array_agg(CASE WHEN (columns -> m ->> 'nullable')::boolean AND NOT (columns -> m ->> 'given')::boolean THEN NULL ELSE vals ->> m END)
 				FROM unnest(one.mine) AS m);
-			IF array_position(found, NULL) IS NULL THEN
+			IF waits OR array_position(found, NULL) IS NULL THEN
 				INSERT INTO trouble VALUES (target, 'no row in ' || one.parent) ON CONFLICT (relation) DO UPDATE SET error = excluded.error;
 				RETURN false;
 			END IF;
@@ -207,6 +207,7 @@ DECLARE
 	trigger record;
 	triggers text[] := '{}';
 	rows bigint;
+	waits boolean := true;
 	progress boolean := true;
 	one record;
 BEGIN
@@ -215,19 +216,18 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', trigger.relation, trigger.tgname);
 		triggers := triggers || format('ALTER TABLE %s ENABLE TRIGGER %I', trigger.relation, trigger.tgname);
 	END LOOP;
-	-- Until nothing more gets rows: parents may come after their children.
-	WHILE progress LOOP
+	-- Until nothing more gets rows, each table after those that it references. Where only circles are left, one of them begins.
+	WHILE progress OR waits LOOP
+		waits := progress;
 		progress := false;
 		FOREACH target IN ARRAY tables LOOP
-			EXECUTE format('SELECT count(*) FROM ONLY %s', target) INTO rows;
-			IF (SELECT relkind = 'p' FROM pg_class WHERE oid = target) THEN
-				EXECUTE format('SELECT count(*) FROM %s', target) INTO rows;
-			END IF;
+			EXECUTE format('SELECT count(*) FROM %s %s', (SELECT CASE relkind WHEN 'r' THEN 'ONLY' END FROM pg_class WHERE oid = target), target) INTO rows;
 			CONTINUE WHEN rows > 0;
 			FOR n IN 1..current_setting('fill.rows')::int LOOP
-				EXIT WHEN NOT pg_temp.fill_row(target, n);
+				EXIT WHEN NOT pg_temp.fill_row(target, n, waits);
 				progress := true;
 			END LOOP;
+			EXIT WHEN progress AND NOT waits;
 		END LOOP;
 	END LOOP;
 	-- Cycles: what was empty when its children came.

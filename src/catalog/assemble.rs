@@ -60,6 +60,8 @@ pub fn assemble(rows: Rows) -> Reading {
                 materialized: v.materialized,
                 reads: sorted(v.reads),
                 bytes: v.bytes,
+                groups_by: sorted(v.groups_by),
+                statements: v.statements,
             })
             .collect(),
         ignored_findings: sorted(rows.ignored_findings.into_iter().map(|i| i.fingerprint).collect()),

@@ -305,6 +305,8 @@ pub struct View {
     pub materialized: bool,
     pub bytes: Option<i64>,
     pub reads: Vec<citus_planner::schema::RelationName>,
+    pub groups_by: Vec<citus_planner::schema::GroupedKey>,
+    pub statements: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -331,6 +333,8 @@ pub struct ShardSizes {
     pub schema: String,
     pub name: String,
     pub bytes: Vec<i64>,
+    /// Of all shards, where each has been analysed.
+    pub rows: Option<i64>,
 }
 
 #[derive(Deserialize)]

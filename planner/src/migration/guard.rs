@@ -7,7 +7,7 @@ use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::layout::Placement;
 use crate::plan::{ForeignKeyFate, KeyFate};
-use crate::rules::ObjectType;
+use crate::rules::{self, ObjectType};
 
 use super::context::{Migration, described, regclass};
 use super::sql::{Block, Failure};
@@ -434,6 +434,8 @@ fn dependent_views(migration: &Migration<'_, '_>) -> Option<String> {
     if changed.is_empty() {
         return None;
     }
+    let views = &migration.graph.schema.views;
+    let dropped = rules::lost_views(&migration.plan.layout).into_iter().map(|v| vec![literal(&views[v].name)]);
     Some(format!(
         "SELECT 'view ' || r.ev_class::regclass || ' depends on constraint \"' || k.name || '\" of ' || \
          k.relation || ', which is replaced: drop the view, and create it again afterwards'\n    FROM {}\n      \
@@ -442,8 +444,10 @@ fn dependent_views(migration: &Migration<'_, '_>) -> Option<String> {
          JOIN pg_depend d ON d.refclassid = 'pg_constraint'::regclass \
          AND d.refobjid = c.oid AND d.classid = 'pg_rewrite'::regclass\n    \
          JOIN pg_rewrite r ON r.oid = d.objid\n    \
-         WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = c.conrelid)",
-        values(changed.into_iter(), 2)
+         WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = c.conrelid)\n    \
+         AND r.ev_class NOT IN (SELECT to_regclass(name) FROM {} AS v (name) WHERE to_regclass(name) IS NOT NULL)",
+        values(changed.into_iter(), 2),
+        values(dropped, 1)
     ))
 }
 

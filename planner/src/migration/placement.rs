@@ -212,6 +212,18 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
         .collect()
 }
 
+/// The shards are new tables, of which the planners of the nodes know nothing yet.
+pub(super) fn analyze(migration: &Migration<'_, '_>) -> Option<Step> {
+    let tables: Vec<String> = migration.copies().map(|t| migration.name(t).to_string()).collect();
+    (!tables.is_empty()).then(|| Step {
+        phase: Phase::Cleanup,
+        relation: None,
+        statement: migration.verified_block().run(format!("ANALYZE {}", tables.join(", "))).finish(),
+        because: "The shards have no statistics yet, which the planners of the nodes go by. Readers and writers go on."
+            .to_owned(),
+    })
+}
+
 /// `About 500,000 rows, 61 MB.`, as far as it is known.
 fn size(migration: &Migration<'_, '_>, table: TableId) -> String {
     let rows = migration.graph.rows(table).map(|n| format!("About {} rows", number::thousands(n)));

@@ -7,7 +7,7 @@ use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::layout::Placement;
 use crate::plan::{KeyFate, Plan};
-use crate::rules::ObjectType;
+use crate::rules::{self, ObjectType};
 use crate::schema::CitusTable;
 
 use super::context::{ChangedForeignKey, Migration, described, regclass};
@@ -35,6 +35,7 @@ pub fn rollback_steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(earlier_placements(&migration, &tables));
     steps.push(guard::take_local_tables());
     steps.extend(restore_objects(&migration));
+    steps.extend(restore_views(&migration));
     steps.extend(foreign_keys.iter().map(|key| restore_foreign_key(&migration, key)));
     steps
         .extend(checks::put_aside_back(&migration).map(|(table, check)| checks::create_back(&migration, table, check)));
@@ -221,6 +222,21 @@ fn restore_objects(migration: &Migration<'_, '_>) -> Vec<Step> {
         Step { phase: Phase::Constraints, relation: Some(relation.clone()), statement, because }
     });
     objects.collect()
+}
+
+/// Views that needed a key as it was; those below come first.
+fn restore_views(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let views = rules::lost_views(&migration.plan.layout).into_iter().rev();
+    let steps = views.map(|v| &migration.graph.schema.views[v]).map(|view| {
+        let statement = migration
+            .checked_block()
+            .return_if(&format!("to_regclass({}) IS NOT NULL", quote_literal(&view.name.to_string())))
+            .run_all(view.statements.iter().cloned())
+            .finish();
+        let because = "The migration drops it, since the key by which it groups changes.".to_owned();
+        Step { phase: Phase::Constraints, relation: Some(view.name.clone()), statement, because }
+    });
+    steps.collect()
 }
 
 fn waits_for_table(migration: &Migration<'_, '_>, table: TableId, block: Block) -> Block {
