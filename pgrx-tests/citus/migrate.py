@@ -173,7 +173,7 @@ class Case:
 
     def named(self, kind, relation, name, before, after):
         """Whether the plan has said that this object would be lost or otherwise."""
-        raw = re.sub(r'^"(.*)"$', lambda m: m[1].replace('""', '"'), name.rsplit(".", 1)[-1])
+        raw = name if kind != "statistics" else re.sub(r'^"(.*)"$', lambda m: m[1].replace('""', '"'), name.rsplit(".", 1)[-1])
         owners = (relation, self.root_of(relation))
         if kind.startswith("constraint") or kind in ("index", "trigger", "policy"):
             # A loss is a step of its own. What comes back has the form that it had, or one that explained() knows.
