@@ -256,6 +256,8 @@ class Case:
                     self.fault("%s is in colocation group %s, not with the others of %s" % (table["relation"], number, label))
 
     def nothing_left(self):
+        # In one transaction the script cannot.
+        self.sql("ANALYZE;")
         self.install_advisor()
         again = self.rows_of("SELECT * FROM advisor.migration_steps(%s)" % self.arguments)
         if again:
@@ -433,8 +435,7 @@ def try_payments(server, which, options):
         case.sql(schema)
         if which == "badly distributed":
             # Foreign keys that Citus refused were given up; the events spread by their own number.
-            case.sql("DELETE FROM payment_events WHERE event_id > 20000;"
-                     "ALTER TABLE payment_events DROP CONSTRAINT payment_events_payment_users_fk, DROP CONSTRAINT payment_events_payment_merchants_fk;"
+            case.sql("ALTER TABLE payment_events DROP CONSTRAINT payment_events_payment_users_fk, DROP CONSTRAINT payment_events_payment_merchants_fk;"
                      "SELECT create_reference_table('event_types');"
                      "SELECT create_distributed_table('payment_events', 'event_id', colocate_with => 'none');"
                      "SELECT create_distributed_table('payment_users', 'user_id', colocate_with => 'none');"
@@ -538,8 +539,8 @@ def cut(case, steps, at, failure, before, rows, goes_on=False):
 
 def try_failures(server, seed, options):
     """Each statement in turn fails, and the run after it goes on from there until the next one: so each state that a script
-    can be cut in is one that a second run has continued. Once all runs are of one script, and once each is of a plan made
-    anew. From some of the states twins of the database go on at once to the end."""
+    can be cut in is one that a second run has continued. Once all runs are of one script; for every other seed, once more,
+    each is of a plan made anew. From some of the states twins of the database go on at once to the end."""
     base = Case(server, "base", os.path.join(options.out, "failures-%06d" % seed), options)
     faults, tried = [], 0
     try:
@@ -581,7 +582,8 @@ def try_failures(server, seed, options):
                     drop(server, case.database)
 
         chain(False)
-        chain(True)
+        if seed % 2:
+            chain(True)
         for turn, at in enumerate(runnable):
             if turn % 8 != seed % 8:
                 continue

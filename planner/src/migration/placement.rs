@@ -189,7 +189,11 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
             let statement = migration
                 .verified_block()
                 .run(format!("UPDATE {SCHEMA}.tables SET cleaned = true WHERE relation = {literal}"))
-                .run(format!("ANALYZE {name}"))
+                .run(format!(
+                    "BEGIN\n    ANALYZE {name};\n  EXCEPTION WHEN OTHERS THEN\n    \
+                     RAISE WARNING USING MESSAGE = {}, DETAIL = SQLERRM, HINT = 'Run ANALYZE when the migration is over.';\n  END",
+                    quote_literal(&format!("{name} gets no statistics now"))
+                ))
                 .return_if(&size_left)
                 .fail_if(
                     &format!("NOT ({})", migration.is_placed(table)),
