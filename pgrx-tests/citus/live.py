@@ -53,8 +53,9 @@ class Server:
         return [os.path.join(self.bindir, program), "-h", self.socket, "-p", str(self.port + port), "-U", "postgres",
                 "-d", database, *arguments]
 
-    def psql(self, database, text, port=0, check=True, timeout=300):
+    def psql(self, database, text, port=0, check=True, timeout=300, variables={}):
         done = subprocess.run(self.command("psql", database, "-X", "-q", "-At", "-v", "VERBOSITY=verbose",
+                                           *(f"-v{name}={value}" for name, value in variables.items()),
                                            *(["-v", "ON_ERROR_STOP=1"] if check else []), port=port),
                               input=text, capture_output=True, text=True, env=self.environment, timeout=timeout)
         if check and done.returncode:

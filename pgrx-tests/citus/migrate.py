@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Migrates populated schemas on a live Citus, by the script that the installed advisor writes, and looks whether all is there.
 
-usage: migrate.py --socket DIR --port COORDINATOR --bindir DIR --out DIR random|payments|corpus|failures [options]
+usage: migrate.py --socket DIR --port COORDINATOR --bindir DIR --out DIR random|payments|corpus|failures|mutations [options]
 
 The cluster is that of pgrx-tests/citus/cluster.sh. What is looked at is what an owner of the database would: rows by
 count and checksum, everything that snapshot.sql finds in the catalog, the roles, columns and groups of the plan. What is
@@ -28,12 +28,35 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROJECT = os.path.dirname(os.path.dirname(HERE))
 with open(os.path.join(HERE, "snapshot.sql")) as file:
     SNAPSHOT = file.read()
+with open(os.path.join(HERE, "nodes.sql")) as file:
+    NODES = file.read()
+with open(os.path.join(HERE, "fill.sql")) as file:
+    FILL = file.read()
 # What a step that reports a trouble of the whole script begins with.
 ERROR = re.compile(r"^(?:psql:[^\n]*: )?(?:ERROR|FATAL|PANIC):  .*", re.M)
 
 
-class Fault(Exception):
-    """Something that a migration must not do."""
+# Objects that a plan may lose.
+WORDS = ("primary key", "unique", "unique index", "exclusion", "foreign key", "trigger", "policy")
+
+
+def one_line(text):
+    return re.sub(r"[\x00-\x1f]", " ", text)
+
+
+def is_widened(before, after):
+    """Whether a foreign key is the same but for a column in front on both sides, or changes of a key that Citus never makes."""
+    form = re.compile(r"FOREIGN KEY \((.*)\) REFERENCES (.*)\((.*?)\)( MATCH FULL)?((?: ON UPDATE (?:CASCADE|RESTRICT|SET NULL|SET DEFAULT))?)(.*)", re.S)
+    was, now = form.fullmatch(before), form.fullmatch(after)
+    if not was or not now or was[2] != now[2] or was[6] != now[6]:
+        return False
+    pairs, wider = [list(zip(*[re.findall(r'"(?:[^"]|"")*"|[^", ]+', m[n]) for n in (1, 3)])) for m in (was, now)]
+    return wider[-len(pairs):] == pairs and len(wider) <= len(pairs) + 1 and now[4] in (was[4], None) and now[5] in (was[5], "")
+
+
+def printed_again(text):
+    """PostgreSQL names a column of a subquery when it prints what it has read from its own print."""
+    return text and re.sub(r"('(?:[^']|'')*'::\w+) AS \w+\)", r"\1)", text)
 
 
 class Case:
@@ -41,7 +64,7 @@ class Case:
 
     def __init__(self, server, name, folder, options):
         self.server, self.database, self.folder, self.options = server, "%s_%s" % (name, threading.get_ident() % 100000), folder, options
-        self.faults, self.parents = [], {}
+        self.faults, self.parents, self.columns = [], {}, {}
         os.makedirs(folder, exist_ok=True)
 
     def sql(self, text, check=True, database=None, **more):
@@ -84,13 +107,18 @@ class Case:
 
     def checksums(self):
         """Of each table and view the rows, sorted; partitions are in their parents."""
-        names, _ = self.sql("SET search_path = ''; SELECT oid::regclass FROM pg_class c WHERE relkind IN ('r', 'p') AND NOT relispartition "
+        there, _ = self.sql("SET search_path = ''; SELECT json_build_array(oid::regclass, (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) "
+                            "FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)) FROM pg_class c WHERE relkind IN ('r', 'p') AND NOT relispartition "
                             "AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'citus', 'citus_internal', 'advisor', "
                             "'planned_migration') AND relname !~ '_1[0-9]{5}$' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = "
-                            "'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1;")
-        names = names.splitlines()
+                            "'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY oid::regclass::text;")
+        there = [json.loads(line) for line in there.splitlines()]
+        # Columns that a migration adds are not what was there.
+        for name, columns in there:
+            self.columns.setdefault(name, columns)
+        names = [name for name, _ in there]
         text = "SET row_security = off; SET search_path = ''; SET extra_float_digits = 1;\n" + "".join(
-            "\\echo @@%d\nCOPY (SELECT * FROM %s) TO STDOUT;\n" % pair for pair in enumerate(names))
+            "\\echo @@%d\nCOPY (SELECT %s FROM %s) TO STDOUT;\n" % (n, self.columns[name] or "", name) for n, name in enumerate(names))
         out, _ = self.sql(text)
         parts = re.split(r"^@@(\d+)\n", out, flags=re.M)[1:]
         return {names[int(n)]: (len(rows.splitlines()), hashlib.md5("\n".join(sorted(rows.splitlines())).encode()).hexdigest())
@@ -109,6 +137,25 @@ class Case:
         self.save("script.sql", self.script)
         self.rollback, _ = self.sql("SELECT advisor.plan_distribution(%s%sformat => 'rollback');" % (arguments, ", " if arguments else ""), database=database)
 
+    def rehearse(self, before, rows):
+        """Rehearses the plan: nothing may be left of it, and the steps for which a rehearsal says an error are returned."""
+        nodes = "SELECT (SELECT json_agg(c ORDER BY c) FROM (SELECT count(*) AS c FROM pg_class UNION ALL SELECT count(*) FROM pg_namespace UNION ALL " \
+                "SELECT count(*) FROM pg_proc UNION ALL SELECT count(*) FROM pg_dist_partition UNION ALL SELECT count(*) FROM pg_prepared_xacts) AS x)"
+        count = lambda: [self.server.psql(self.database, nodes, port=port)[0] for port in range(3)]
+        there = count()
+        told = self.rows_of("SELECT * FROM advisor.rehearse_migration(%s) ORDER BY step" % self.arguments)
+        if count() != there:
+            self.fault("the rehearsal has left something behind: %s before, %s after" % (there, count()))
+        self.compare_rows(rows, self.checksums())
+        after = self.snapshot()
+        for key in sorted(before.keys() | after.keys()):
+            if before.get(key) != after.get(key):
+                self.fault("the rehearsal has changed %s: %s, now %s" % (key, before.get(key), after.get(key)))
+        if [r["statement"] for r in told if r["step"]] != [s["statement"] for s in self.steps]:
+            self.fault("the rehearsal is of other steps than the plan's")
+        self.save("rehearsal.txt", "".join("%s %s\n    %s\n" % (r["step"], r["statement"][:200], r["outcome"]) for r in told))
+        return ["step %d (%s): %s" % (r["step"], self.steps[r["step"] - 1]["phase"], r["outcome"]) for r in told if r["outcome"].startswith("ERROR")]
+
     def run(self, text, name, flags=()):
         """As a DBA would. Returns what psql said, and its status."""
         path = os.path.join(self.folder, name)
@@ -126,14 +173,19 @@ class Case:
 
     def named(self, kind, relation, name, before, after):
         """Whether the plan has said that this object would be lost or otherwise."""
-        raw = re.sub(r'^"(.*)"$', lambda m: m[1].replace('""', '"'), name.rsplit(".", 1)[-1])
+        raw = name if kind != "statistics" else re.sub(r'^"(.*)"$', lambda m: m[1].replace('""', '"'), name.rsplit(".", 1)[-1])
+        owners = (relation, self.root_of(relation))
+        if kind.startswith("constraint") or kind in ("index", "trigger", "policy"):
+            # A loss is a step of its own. What comes back has the form that it had, or one that explained() knows.
+            said = ["Lost: %s \"%s\" of %s." % (word, raw, owner) for owner in owners for word in WORDS]
+            said += ["Not re-created: foreign key \"%s\" of %s." % (raw, owner) for owner in owners]
+            return after is None and any(one_line(text) in step["because"] + step["statement"] for text in said for step in self.steps)
         for issue in self.issues:
             if kind == "sequence" and issue["object_type"] == "sequence" and issue["object_name"] in (relation, relation.split(".", 1)[-1].strip('"')):
                 return True
-            if issue["effect"] != "advice" and issue["relation"] in (relation, self.root_of(relation)) and issue["object_name"] in (name, raw):
+            if issue["effect"] != "advice" and issue["relation"] in owners and issue["object_name"] in (name, raw):
                 return True
-        return any(s["relation"] in (relation, self.root_of(relation)) and s["statement"].startswith("-- ") and ('"%s"' % raw) in s["statement"]
-                   for s in self.steps)
+        return False
 
     def root_of(self, relation):
         if not self.parents:
@@ -157,6 +209,11 @@ class Case:
             strip = lambda text: re.sub(r" INCLUDE \(\)", "", without(text))
             if "UNIQUE" in before or "PRIMARY KEY" in before:
                 return strip(before) == strip(after)
+        if kind == "constraint f" and before and after:
+            return is_widened(before, after)
+        if kind == "column" and before is None and name == column:
+            added = "ADD COLUMN %s " % (column if re.fullmatch("[a-z_][a-z0-9_]*", column) else '"%s"' % column.replace('"', '""'))
+            return any(s["phase"] == "prepare" and s["relation"] == self.root_of(relation) and added in s["statement"] for s in self.steps)
         if kind == "column" and before and after and name == column:
             return before.replace(" | f | ", " | t | ", 1) == after or re.sub(r" \| f \|", " | t |", before, 1) == after
         return False
@@ -176,6 +233,13 @@ class Case:
             if before.get(table) != after.get(table):
                 self.fault("rows of %s: %s before, %s after" % (table, before.get(table), after.get(table)))
 
+    def compare_nodes(self):
+        """Whether shards, and the tables of the same name on the workers, have what the coordinator shows."""
+        out, _ = self.sql(NODES)
+        for line in out.splitlines():
+            relation, where, here, there = json.loads(line)
+            self.fault("%s is otherwise %s:\n        here  %s\n        there %s" % (relation, where, here, there))
+
     def compare_roles(self):
         there = {r["relation"]: r for r in self.rows_of(
             "SELECT format('%I.%I', n.nspname, c.relname) AS relation, CASE WHEN partmethod = 'h' THEN 'distributed' WHEN repmodel = 't' "
@@ -192,15 +256,16 @@ class Case:
                     self.fault("%s is in colocation group %s, not with the others of %s" % (table["relation"], number, label))
 
     def nothing_left(self):
+        # In one transaction the script cannot. One by one: all at once Citus sees a deadlock now and then.
+        self.sql("SELECT 'ANALYZE ' || logicalrelid FROM pg_dist_partition ORDER BY 1 \\gexec")
         self.install_advisor()
         again = self.rows_of("SELECT * FROM advisor.migration_steps(%s)" % self.arguments)
         if again:
-            now = {t["relation"]: t for t in self.rows_of("SELECT * FROM advisor.plan_tables(%s)" % self.arguments)}
-            for t in self.tables:
-                n = now[t["relation"]]
-                if any(n[k] != t[k] for k in ("role", "distribution_column", "colocation_group")):
-                    self.fault("%s was planned %s by %s, and is planned %s by %s" % (t["relation"], t["role"], t["distribution_column"], n["role"], n["distribution_column"]))
-            self.fault("planned again, there are %d steps: %s" % (len(again), [(s["phase"], s["relation"], s["because"][:90]) for s in again if s["phase"] not in ("prepare",)][:3] or again[0]))
+            now, was = ({t["relation"]: "%s by %s in %s" % (t["role"], t["distribution_column"], t["colocation_group"]) for t in tables}
+                        for tables in (self.rows_of("SELECT * FROM advisor.plan_tables(%s)" % self.arguments), self.tables))
+            moved = [s["relation"] for s in again if s["phase"] in ("reference", "distribute")]
+            self.fault("planned again, there are %d steps; %d tables move: %s" % (len(again), len(moved), "; ".join(
+                "%s, %s, then %s" % (t, was.get(t), now.get(t)) for t in moved[:6]) or again[-2]["because"]))
         blocked = self.rows_of("SELECT * FROM advisor.check_distribution() WHERE effect = 'blocked'")
         for issue in blocked:
             self.fault("check_distribution(): %s %s of %s: %s" % (issue["code"], issue["object_name"], issue["relation"], issue["message"]))
@@ -230,7 +295,7 @@ class Case:
         self.compare_rows(rows, self.checksums())
         after = self.snapshot()
         for key in sorted(before.keys() | after.keys()):
-            if before.get(key) != after.get(key) and not (key[0] == "sequence" and self.named(*key, None, None)):
+            if printed_again(before.get(key)) != printed_again(after.get(key)) and not (key[0] == "sequence" and self.named(*key, None, None)):
                 self.fault("after the way back %s %s of %s: was %s\n        is  %s" % (key[0], key[2], key[1], before.get(key), after.get(key)))
         left, _ = self.sql("SELECT logicalrelid FROM pg_dist_partition; SELECT nspname FROM pg_namespace WHERE nspname = 'planned_migration';")
         if left.strip():
@@ -240,6 +305,7 @@ class Case:
         """Another database for the same plan."""
         twin = Case(self.server, name, os.path.join(self.folder, folder), self.options)
         twin.issues, twin.tables, twin.steps, twin.arguments = self.issues, self.tables, self.steps, self.arguments
+        twin.columns = self.columns
         return twin
 
     def said_no_error(self, said, status, what="the script"):
@@ -254,6 +320,7 @@ class Case:
         after = self.snapshot()
         self.compare(before, after)
         self.compare_roles()
+        self.compare_nodes()
         self.nothing_left()
 
 
@@ -266,12 +333,48 @@ def drop(server, database):
         server.psql("postgres", "DROP DATABASE IF EXISTS %s WITH (FORCE);" % database, port=port, check=False)
 
 
+# What the rows can be like so that a plan is not possible: the only errors with which a script may refuse to begin.
+REFUSALS = ("rows have no parent from which they could get the distribution column", "rows disagree with foreign keys that the plan widens",
+            "Citus refuses rows without a value in the distribution column")
+QUALIFIED = r'(?:"(?:[^"]|"")*"|[^". ]+)\.(?:"(?:[^"]|"")*"|[^" ]+)'
+
+
+def refused(case, said, before, rows):
+    """Whether the script refused at its start, with nothing changed, for rows that the plan had asked about."""
+    errors = ERROR.findall(said)
+    if not errors or not errors[0].endswith(REFUSALS):
+        return False
+    case.save("refused-rows.txt", said)
+    case.compare_rows(rows, case.checksums())
+    after = case.snapshot()
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key):
+            case.fault("the script refused to begin, and changed %s: %s, now %s" % (key, before.get(key), after.get(key)))
+    asked = {i["relation"] for i in case.issues if i["effect"] != "advice"}
+    detail = re.search(r"^DETAIL:  (.*?)^HINT:", said, re.M | re.S)
+    for line in detail[1].splitlines() if detail else [""]:
+        found = re.match(r'foreign key ".*?" of (%s) would be|(%s) has rows' % (QUALIFIED, QUALIFIED), line)
+        if not found:
+            case.fault("the script refused to begin, and does not say why: " + line)
+        elif (found[1] or found[2]) not in asked:
+            case.fault("the script refused to begin for %s, of which the plan had said nothing" % (found[1] or found[2]))
+    return True
+
+
 def try_random(server, seed, options):
     """A seed in one of the ways in which a plan becomes a migration."""
     case = Case(server, "random", os.path.join(options.out, "seed-%06d" % seed), options)
     elsewhere = Case(server, "plain", os.path.join(options.out, "seed-%06d" % seed, "plain"), options) if seed % 4 == 2 else None
     statements = populated.generate(seed)
     overrides = populated.overrides(seed)
+    way = {0: "file", 1: "gexec", 2: "elsewhere", 3: "one transaction"}[seed % 4]
+    summary = way
+
+    def run():
+        if way == "gexec":
+            return case.run(gexec(case.arguments), "run.sql")
+        return case.run(case.script, "run.sql", ["-1"] if way == "one transaction" else [])
+
     try:
         case.create()
         case.load(statements)
@@ -286,15 +389,21 @@ def try_random(server, seed, options):
         if sum(n for n, _ in rows.values()) < 20:
             case.fault("only %d rows were loaded" % sum(n for n, _ in rows.values()))
         case.plan(elsewhere.database if elsewhere else None, overrides)
-        way = {0: "file", 1: "gexec", 2: "elsewhere", 3: "one transaction"}[seed % 4]
-        if way == "gexec":
-            said, status = case.run(gexec(case.arguments), "run.sql")
-        else:
-            said, status = case.run(case.script, "run.sql", ["-1"] if way == "one transaction" else [])
+        foretold = None
+        if seed % 5 == 0 and not elsewhere:
+            foretold = case.rehearse(before, rows)
+            summary += ", rehearsed"
+        said, status = run()
+        if refused(case, said, before, rows):
+            summary += ", refused for its rows, then as its owner wants it"
+            case.plan(elsewhere.database if elsewhere else None, populated.wanted(seed))
+            said, status = run()
+        elif foretold is not None and bool(foretold) != bool(ERROR.findall(said)):
+            case.fault("the rehearsal and the script end otherwise: %s" % (foretold or "only the script fails"))
         if case.said_no_error(said, status):
             case.compare_all(before, rows)
             if not case.faults and seed % 3 == 0:
-                way += ", and back"
+                summary += ", and back"
                 case.go_back(before, rows)
     finally:
         if not options.keep:
@@ -302,7 +411,7 @@ def try_random(server, seed, options):
                 drop(server, one.database)
     roles = [t["role"] for t in case.tables]
     return case.faults, "%d tables: %d distributed, %d reference, %d local; %d rows; %s" % (
-        len(roles), roles.count("distributed"), roles.count("reference"), roles.count("local"), sum(n for n, _ in rows.values()), way)
+        len(roles), roles.count("distributed"), roles.count("reference"), roles.count("local"), sum(n for n, _ in rows.values()), summary)
 
 
 def ready(case, statements):
@@ -326,8 +435,7 @@ def try_payments(server, which, options):
         case.sql(schema)
         if which == "badly distributed":
             # Foreign keys that Citus refused were given up; the events spread by their own number.
-            case.sql("DELETE FROM payment_events WHERE event_id > 20000;"
-                     "ALTER TABLE payment_events DROP CONSTRAINT payment_events_payment_users_fk, DROP CONSTRAINT payment_events_payment_merchants_fk;"
+            case.sql("ALTER TABLE payment_events DROP CONSTRAINT payment_events_payment_users_fk, DROP CONSTRAINT payment_events_payment_merchants_fk;"
                      "SELECT create_reference_table('event_types');"
                      "SELECT create_distributed_table('payment_events', 'event_id', colocate_with => 'none');"
                      "SELECT create_distributed_table('payment_users', 'user_id', colocate_with => 'none');"
@@ -364,7 +472,7 @@ def load_file(case, path, propagate):
 
 
 def try_corpus(server, path, options):
-    """A real schema: with a few rows where that is easy."""
+    """A real schema, with a few rows in every table that can have some."""
     case = Case(server, "corpus", os.path.join(options.out, "corpus-" + os.path.basename(path)[:-4]), options)
     how = ""
     try:
@@ -377,7 +485,7 @@ def try_corpus(server, path, options):
             errors = load_file(case, path, "off")
         if errors:
             return ["does not load: " + errors[0]], ""
-        filled = fill(case)
+        filled, empty = fill(case)
         case.sql("ANALYZE;")
         case.install_advisor()
         before, sums = case.snapshot(), case.checksums()
@@ -386,56 +494,53 @@ def try_corpus(server, path, options):
         if case.said_no_error(said, status):
             case.compare_all(before, sums)
         roles = [t["role"] for t in case.tables]
-        return case.faults, "%s: %d tables: %d distributed, %d reference, %d local; %d rows%s" % (
-            os.path.basename(path)[:-4], len(roles), roles.count("distributed"), roles.count("reference"), roles.count("local"), filled, how)
+        return case.faults, "%s: %d tables: %d distributed, %d reference, %d local; %d rows%s%s" % (
+            os.path.basename(path)[:-4], len(roles), roles.count("distributed"), roles.count("reference"), roles.count("local"), filled,
+            "" if not empty else "; %d tables stay empty: %s" % (len(empty), ", ".join(empty)), how)
     finally:
         if not options.keep:
             drop(server, case.database)
 
 
-# Three rows of the plainest values: for all columns, or if PostgreSQL refuses that for those that have to have one.
-FILL = r"""DO $fill$ DECLARE target regclass := %s; all_columns boolean; columns text; vals text; BEGIN
-  FOR n IN 1..3 LOOP FOREACH all_columns IN ARRAY ARRAY[true, false] LOOP
-    SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum), string_agg(CASE
-      WHEN typcategory = 'N' THEN '@'
-      WHEN typcategory = 'S' THEN format('left(%%L || @, %%s)', 'v', CASE WHEN atttypmod > 4 THEN atttypmod - 4 ELSE 9 END)
-      WHEN typcategory = 'B' THEN 'true'
-      WHEN typname = 'uuid' THEN format('(%%L || @)::uuid', '00000000-0000-0000-0000-00000000000')
-      WHEN typcategory = 'D' THEN format('(%%L::date + @)', '2024-01-01')
-      WHEN typname IN ('json', 'jsonb') THEN quote_literal('{}')
-      ELSE 'NULL' END, ', ' ORDER BY attnum)
-    INTO columns, vals FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
-    WHERE attrelid = target AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attidentity = '' AND NOT atthasdef
-      AND (attnotnull OR all_columns);
-    BEGIN
-      IF columns IS NULL THEN EXECUTE format('INSERT INTO %%s DEFAULT VALUES', target);
-      ELSE EXECUTE format('INSERT INTO %%s (%%s) VALUES (%%s)', target, columns, replace(vals, '@', n::text)); END IF;
-      EXIT;
-    EXCEPTION WHEN OTHERS THEN NULL;
-    END;
-  END LOOP; END LOOP;
-END $fill$;
-"""
-
-
 def fill(case):
-    # Twice: parents may come after their children.
-    names = list(case.checksums())
-    case.sql("".join(FILL % literal(name) for name in names + names), check=False)
-    return sum(n for n, _ in case.checksums().values())
+    """A few rows in every table. Returns how many, and which tables stay empty, with the reason."""
+    out, _ = case.sql(FILL, check=False, timeout=case.options.timeout, variables={"rows": 4})
+    empty = [json.loads(line) for line in out.splitlines() if line.startswith("[")]
+    case.save("empty.txt", "".join("%s: %s\n" % tuple(pair) for pair in empty))
+    return sum(n for n, _ in case.checksums().values()), [name for name, _ in empty]
 
 
-def injected(steps, at, goes_on):
-    r"""The script with a statement that fails when it has done its work; psql stops there, or goes on as \gexec does."""
+# How a statement fails when its work is done, or, with no time to do it, in the middle of that.
+FAILURES = {"error": ["BEGIN;", "%s", "SELECT 1 / 0 AS injected;", "COMMIT;"],
+            "killed": ["BEGIN;", "%s", "SELECT pg_terminate_backend(pg_backend_pid()) AS injected;", "COMMIT;"],
+            "no time": ["SET statement_timeout = '4ms';", "%s", "SET statement_timeout = 0;", "SELECT 1 / 0 AS injected;"]}
+
+
+def injected(steps, at, failure, goes_on=False):
+    r"""The script up to a statement that fails. With goes_on all of it, as \gexec goes on."""
     lines = ["\\set ON_ERROR_STOP %s" % ("off" if goes_on else "on")]
-    for number, statement in enumerate(steps):
-        lines += ["BEGIN;", statement, "SELECT 1 / 0 AS injected;", "COMMIT;"] if number == at else [statement]
+    for number, statement in enumerate(steps if goes_on else steps[:at + 1]):
+        lines += [line % statement if "%s" in line else line for line in FAILURES[failure]] if number == at else [statement]
     return "\n".join(lines) + "\n"
 
 
+def cut(case, steps, at, failure, before, rows, goes_on=False):
+    """Runs the steps until one fails. Nothing may be lost."""
+    said, _ = case.run(injected(steps, at, failure, goes_on), "cut.sql")
+    seen = len(case.faults)
+    first = (ERROR.findall(said) or ["nothing"])[0]
+    if not re.search("division by zero|terminating connection|statement timeout|canceling statement|server closed the connection", first):
+        case.fault("another failure than the one that was asked for: " + first)
+    case.compare_rows(rows, case.checksums())
+    case.nothing_forgotten(before)
+    about = "step %d (%s): " % (at + 1, failure)
+    case.faults[seen:] = [about + f for f in case.faults[seen:]]
+
+
 def try_failures(server, seed, options):
-    """Each statement in turn fails. Nothing may be lost, and a second run completes: the same script, or a plan made
-    anew. Then all failures one after the other on the same database."""
+    """Each statement in turn fails, and the run after it goes on from there until the next one: so each state that a script
+    can be cut in is one that a second run has continued. Once all runs are of one script; for every other seed, once more,
+    each is of a plan made anew. From some of the states twins of the database go on at once to the end."""
     base = Case(server, "base", os.path.join(options.out, "failures-%06d" % seed), options)
     faults, tried = [], 0
     try:
@@ -443,43 +548,140 @@ def try_failures(server, seed, options):
         base.plan(None, populated.overrides(seed))
         steps = [s["statement"] for s in base.steps]
         runnable = [n for n, s in enumerate(steps) if not s.startswith("--")]
-        for turn, at in enumerate(runnable):
-            goes_on, anew = turn % 2 == 1, turn % 4 >= 2
-            case = base.twin("fail", "at-%03d" % at)
+
+        def chain(anew):
+            nonlocal tried
+            case = base.twin("anew" if anew else "chain", "anew" if anew else "chain")
             try:
                 case.copy_of(base)
-                said, _ = case.run(injected(steps, at, goes_on), "first.sql")
-                if "division by zero" not in said:
-                    case.fault("the statement was not reached: " + said[-500:])
-                case.compare_rows(rows, case.checksums())
-                case.nothing_forgotten(before)
-                if anew:
-                    case.issues = base.issues + case.rows_of("SELECT * FROM advisor.plan_issues(%s)" % case.arguments)
-                said, status = case.run(gexec(case.arguments) if anew else base.script, "second.sql")
-                if case.said_no_error(said, status, "the second run"):
-                    case.compare_all(before, rows)
+                case.arguments = base.arguments
+                for turn, at in enumerate(runnable):
+                    failure = list(FAILURES)[turn % len(FAILURES)]
+                    if anew:
+                        issues = case.issues
+                        now = case.rows_of("SELECT * FROM advisor.migration_steps(%s) ORDER BY step" % case.arguments)
+                        case.issues = issues + case.rows_of("SELECT * FROM advisor.plan_issues(%s)" % case.arguments)
+                        # What is done is not in it any more.
+                        place = len(now) - (len(steps) - at)
+                        if place < 0 or now[place]["statement"].startswith("--"):
+                            continue
+                        # What one of these plans has given up, the next ones do not know any more.
+                        case.steps = case.steps + now
+                        cut(case, [s["statement"] for s in now], place, failure, before, rows)
+                    else:
+                        cut(case, steps, at, failure, before, rows)
+                    tried += 1
+                    if case.faults:
+                        break
+                if not case.faults:
+                    said, status = case.run(gexec(case.arguments) if anew else base.script, "last.sql")
+                    if case.said_no_error(said, status, "the last run"):
+                        case.compare_all(before, rows)
+                faults.extend(("plans made anew: " if anew else "one script: ") + f for f in case.faults)
             finally:
                 if not (options.keep and case.faults):
                     drop(server, case.database)
-            tried += 1
-            faults += ["step %d (%s, psql %s, then %s): %s" % (at + 1, base.steps[at]["phase"], "goes on" if goes_on else "stops",
-                                                               "a new plan" if anew else "the same script", f) for f in case.faults]
-        case = base.twin("chain", "chain")
-        try:
-            case.copy_of(base)
-            for at in runnable:
-                case.run(injected(steps, at, False), "cut.sql")
+
+        chain(False)
+        if seed % 2:
+            chain(True)
+        for turn, at in enumerate(runnable):
+            if turn % 8 != seed % 8:
+                continue
+            anew = turn // 8 % 2 == 1
+            case = base.twin("fail", "at-%03d" % at)
+            try:
+                case.copy_of(base)
+                cut(case, steps, at, "error", before, rows, goes_on=True)
                 tried += 1
-            said, status = case.run(base.script, "last.sql")
-            if case.said_no_error(said, status, "the last run"):
-                case.compare_all(before, rows)
-            faults += ["cut everywhere: " + f for f in case.faults]
-        finally:
-            drop(server, case.database)
+                if anew:
+                    case.issues = base.issues + case.rows_of("SELECT * FROM advisor.plan_issues(%s)" % case.arguments)
+                    case.steps = base.steps + case.rows_of("SELECT * FROM advisor.migration_steps(%s) ORDER BY step" % case.arguments)
+                said, status = case.run(gexec(case.arguments) if anew else base.script, "second.sql")
+                if case.said_no_error(said, status, "the second run"):
+                    case.compare_all(before, rows)
+                faults += ["psql goes on, then %s: step %d: %s" % ("a new plan" if anew else "the same script", at + 1, f) for f in case.faults]
+            finally:
+                if not (options.keep and case.faults):
+                    drop(server, case.database)
     finally:
         if not options.keep:
             drop(server, base.database)
     return faults, "%d statements, %d failures" % (len(runnable), tried)
+
+
+def unguarded(step):
+    """A step of the end that finds nothing wrong."""
+    return step if step["phase"] not in ("validate", "cleanup") else {**step, "statement": step["statement"].replace("RAISE EXCEPTION USING", "RAISE LOG USING")}
+
+
+def changed(steps, phase, old, new, last=False):
+    """The steps with the first of that phase in which something is found changed there; None where there is none."""
+    found = [n for n, s in enumerate(steps) if s["phase"] == phase and re.search(old, s["statement"])]
+    if not found:
+        return None
+    at = found[-1 if last else 0]
+    return steps[:at] + [{**steps[at], "statement": re.sub(old, new, steps[at]["statement"], count=1)}] + steps[at + 1:]
+
+
+def added(steps, statement):
+    return steps + [{"phase": "cleanup", "relation": None, "statement": statement, "because": ""}]
+
+
+ANY = "DO $$ DECLARE t regclass; i text; BEGIN SELECT %s INTO t, i FROM %s ORDER BY 1 LIMIT 1; IF t IS NULL THEN RAISE EXCEPTION 'not applicable'; END IF; EXECUTE %s; END $$;"
+# Scripts that are wrong, each of which must be found out by what is looked at afterwards.
+MUTATIONS = {
+    "a foreign key stays away": lambda steps: changed(steps, "constraints", r"(?m)^  ALTER TABLE .* ADD CONSTRAINT .* FOREIGN KEY .*;$", "  PERFORM 1;"),
+    "a foreign key comes back NOT VALID": lambda steps: changed(steps, "constraints", r"(?m)^(  ALTER TABLE .* ADD CONSTRAINT .* FOREIGN KEY .*?(?<!NOT VALID));$", r"\1 NOT VALID;"),
+    "a foreign key comes back on the coordinator only": lambda steps: changed(
+        steps, "constraints", r"(?m)^(  ALTER TABLE .* ADD CONSTRAINT .* FOREIGN KEY .*;)$", r"  PERFORM set_config('citus.enable_ddl_propagation', 'off', true); \1"),
+    "a row is changed": lambda steps: added(steps, ANY % (
+        "logicalrelid, ''", "pg_dist_partition JOIN pg_attribute ON attrelid = logicalrelid AND attname = 'note' WHERE partmethod = 'h' OR repmodel = 't'",
+        "'UPDATE ' || t || ' SET note = ''changed'''")),
+    "an index is lost": lambda steps: added(steps, ANY % (
+        "indrelid, indexrelid::regclass", "pg_index JOIN pg_dist_partition ON logicalrelid = indrelid WHERE NOT indisunique", "'DROP INDEX ' || i")),
+    "a comment is lost": lambda steps: added(steps, ANY % (
+        "logicalrelid, ''", "pg_dist_partition JOIN pg_description ON objoid = logicalrelid AND objsubid = 0", "'COMMENT ON TABLE ' || t || ' IS NULL'")),
+    "a grant is lost": lambda steps: added(steps, ANY % (
+        "logicalrelid, ''", "pg_dist_partition JOIN pg_class ON oid = logicalrelid WHERE relacl::text ~ 'migration_reader'", "'REVOKE ALL ON ' || t || ' FROM migration_reader'")),
+    "a sequence starts again": lambda steps: added(steps, ANY % (
+        "c.oid::regclass, ''", "pg_class c JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'i' AND d.classid = 'pg_class'::regclass JOIN pg_sequences s ON s.sequencename = c.relname "
+        "AND s.last_value > 1 WHERE relkind = 'S'", "format('SELECT setval(%L, 1)', t)")),
+    "a table stays local": lambda steps: changed(steps, "reference", r"PERFORM create_reference_table\(.*\);", "PERFORM 1;"),
+    "a table stands alone": lambda steps: changed(steps, "distribute", r"colocate_with => '(?!none)(?:[^']|'')*'", "colocate_with => 'none'", last=True),
+    "the notebook stays": lambda steps: steps[:-1],
+    "a constraint is lost in a shard": lambda steps: added(steps, ANY % (
+        "conrelid, conname", "pg_constraint JOIN pg_dist_partition ON logicalrelid = conrelid WHERE contype = 'c' AND partmethod = 'h' AND conparentid = 0 AND coninhcount = 0",
+        "format($c$SELECT run_command_on_shards(%L, $x$ALTER TABLE %%s DROP CONSTRAINT %I$x$)$c$, t, i)")),
+}
+
+
+def try_mutations(server, name, options):
+    """A script that is wrong: whether what is looked at finds it out."""
+    caught, tried, missed = 0, 0, []
+    for seed in range(options.seed, options.seed + 12):
+        if tried == 3:
+            break
+        case = Case(server, "mutated", os.path.join(options.out, "mutation-%s-%d" % (name.replace(" ", "-"), seed)), options)
+        try:
+            before, rows = ready(case, populated.generate(seed))
+            case.plan(None, populated.overrides(seed))
+            steps = MUTATIONS[name](list(map(unguarded, case.steps)))
+            if not case.steps or steps is None:
+                continue
+            said, status = case.run("\n".join(s["statement"] for s in steps) + "\n", "run.sql")
+            if "not applicable" in said or any(e.endswith(REFUSALS) for e in ERROR.findall(said)):
+                continue
+            tried += 1
+            if case.said_no_error(said, status):
+                case.compare_all(before, rows)
+            caught += bool(case.faults)
+            if not case.faults:
+                missed.append("nobody has noticed, with seed %d" % seed)
+            case.save("faults.txt", "\n".join(case.faults))
+        finally:
+            drop(server, case.database)
+    return missed or ([] if tried else ["never applicable"]), "%d of %d found out" % (caught, tried)
 
 
 def main():
@@ -493,15 +695,15 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--timeout", type=int, default=1800, help="seconds for a script")
     parser.add_argument("--corpus", help="folder of schemas")
-    parser.add_argument("--only", action="append", help="of these names")
+    parser.add_argument("--only", action="append", help="of these names or seeds")
     parser.add_argument("--keep", action="store_true", help="leave the databases")
     parser.add_argument("--verbose", action="store_true")
-    parser.add_argument("what", choices=["random", "payments", "corpus", "failures"])
+    parser.add_argument("what", choices=["random", "payments", "corpus", "failures", "mutations"])
     options = parser.parse_args()
     server = Server(options.socket, options.port, options.bindir)
-    seeds = range(options.seed, options.seed + options.cases)
+    seeds = [int(n) for n in options.only] if options.only and not options.corpus else range(options.seed, options.seed + options.cases)
     schemas = sorted(glob.glob(os.path.join(options.corpus or "", "*.sql")))
-    ways = {"random": (try_random, seeds), "failures": (try_failures, seeds), "payments": (try_payments, ["as it is", "badly distributed"]),
+    ways = {"random": (try_random, seeds), "failures": (try_failures, seeds), "payments": (try_payments, ["as it is", "badly distributed"]), "mutations": (try_mutations, list(MUTATIONS)),
             "corpus": (try_corpus, [p for p in schemas if not options.only or os.path.basename(p)[:-4] in options.only])}
     attempt, cases = ways[options.what]
     good, started = 0, time.time()

@@ -41,6 +41,9 @@ class Table:
         self.partition = None       # (strategy, column)
         self.identity = None
         self.references = []        # other ends of foreign keys
+        self.tenants = []           # a detail's: of each row, by its parent
+        self.disagrees = False      # two parents of a row belong to different tenants
+        self.ruled = False          # has rules: nobody can say what they would make of an UPDATE
 
 
 class Populated:
@@ -75,6 +78,9 @@ class Populated:
         owned = []
         for _ in range(r.randint(2, 6)):
             owned.append(self.owned(r.choice(roots), owned, lookups))
+        details = []
+        for _ in range(r.choice([0, 0, 1, 1, 2, 3])):
+            details += self.detail(owned, details, lookups)
         for _ in range(r.choice([0, 1, 1, 2])):
             self.events(r.choice(roots), owned, lookups)
         for _ in range(r.choice([0, 1, 1, 2, 3])):
@@ -178,7 +184,7 @@ class Populated:
         r = self.r
         t = Table("owned", r.choice([root.schema] * 3 + SCHEMAS), self.name(r.choice(["task", "order", "item", "project", "invoice"])), {})
         t.root, t.tenant = root, self.tenant_column
-        nullable = self.chance("nullable tenants", 0.15)
+        nullable = t.nullable = self.chance("nullable tenants", 0.15)
         definitions = {self.tenant_column: self.key_type + ("" if nullable else " NOT NULL"), "id": "bigint NOT NULL"}
         if r.random() < 0.3:
             definitions = dict(reversed(definitions.items()))
@@ -209,6 +215,50 @@ class Populated:
         for lookup in r.sample(lookups, r.randint(0, min(2, len(lookups)))):
             self.refer(t, lookup, "with", nullable=r.random() < 0.5)
         return t
+
+    def detail(self, owned, details, lookups):
+        """A table that has no column for its tenant, only for its parents."""
+        r = self.r
+        parents = [t for t in owned if t.referable and t.key == ["id"] and not t.nullable] + details
+        if not parents:
+            return []
+        parent = r.choice(parents)
+        t = Table("detail", parent.schema, self.name(r.choice(["line", "part", "step"])), {})
+        t.root, t.referable, t.nullable = parent.root, True, False
+        definitions = {"id": "bigint NOT NULL"}
+        t.columns["id"] = "bigint"
+        self.extras(t, definitions)
+        if r.random() < 0.3:
+            # A column was there once.
+            definitions["gone"] = "int"
+        self.create(t, definitions)
+        if "gone" in definitions:
+            self.before.append("ALTER TABLE %s DROP COLUMN gone" % t.full)
+        t.key = ["id"]
+        self.constraint(t, r.choice(["PRIMARY KEY (id)", "PRIMARY KEY (id) INCLUDE (note)"]), late=False)
+        owner = lambda other, row: other.tenants[other.rows.index(row)] if other.kind == "detail" else row[other.tenant]
+        others = [x for x in parents if x is not parent and x.root is parent.root]
+        second = r.choice(others) if others and r.random() < 0.4 else None
+        columns = [quote("%s_%d" % (stem, len(t.columns) + n)) for n, stem in enumerate(["of_parent", "of_second"])]
+        ends = [(columns[0], parent, True)] + ([(columns[1], second, False)] if second else [])
+        for column, other, required in ends:
+            t.columns[column] = "bigint"
+            self.before.append("ALTER TABLE %s ADD COLUMN %s bigint%s" % (t.full, column, " NOT NULL" if required else ""))
+            self.constraint(t, "FOREIGN KEY (%s) REFERENCES %s (id)%s" % (column, other.full, r.choice(ACTIONS[:5] + DEFERRED)), "fk")
+            t.references.append(other)
+        t.disagrees = bool(second) and self.chance("two tenants", 0.15)
+        for n in range(1, r.randint(10, 40)):
+            of = r.choice(parent.rows)
+            row, tenant = {"id": str(n), columns[0]: of["id"]}, owner(parent, of)
+            if second and r.random() < 0.8:
+                same = [x for x in second.rows if (owner(second, x) == tenant) != (t.disagrees and n % 5 == 0)]
+                if same:
+                    row[columns[1]] = r.choice(same)["id"]
+            t.rows.append(row)
+            t.tenants.append(tenant)
+        for lookup in r.sample(lookups, r.randint(0, min(1, len(lookups)))):
+            self.refer(t, lookup, "with", nullable=True)
+        return [t]
 
     def events(self, root, owned, lookups):
         r = self.r
@@ -323,6 +373,20 @@ class Populated:
         if orphans and t.rows and len(columns) == 1 and other.columns[other.key[0]] in ("bigint", "int"):
             t.rows[-1][columns[0]] = "987654"
 
+    def wanted(self, often):
+        """All that belongs to a tenant by its tenant, lookups everywhere, as often as that."""
+        wanted = {}
+        for t in self.tables:
+            if t.kind == "lookup":
+                if self.r.random() < often:
+                    wanted[t.full] = {"role": "reference"}
+            elif t.kind == "alone" or t.kind == "detail" and (t.disagrees or t.ruled):
+                wanted[t.full] = {"role": "local"}
+            elif t.tenant or t.kind == "detail":
+                column = t.tenant or self.tenant_column
+                wanted[t.full] = {"role": "distributed", "column": column.strip('"'), "group": "of %s" % t.root.name}
+        return wanted
+
     # Everything else ---------------------------------------------------------------------------------------------------
 
     def decorate(self, t):
@@ -383,6 +447,7 @@ class Populated:
             if r.random() < 0.2:
                 sql.append("ALTER TABLE %s FORCE ROW LEVEL SECURITY" % t.full)
         if self.chance("rules", 0.06) and not t.partition:
+            t.ruled = True
             name = quote(self.name("ru", "object names")[:63])
             sql.append("CREATE RULE %s AS ON DELETE TO %s WHERE old.note = 'keep' DO INSTEAD NOTHING" % (name, t.full))
             if r.random() < 0.3:
@@ -452,20 +517,17 @@ def generate(seed):
 
 
 def overrides(seed):
-    """For some seeds the opinion of a user: all that belongs to a tenant by its tenant, lookups everywhere."""
+    """For some seeds the opinion of a user."""
     maker = Populated(seed)
     maker.make()
-    if maker.r.random() < 0.6:
-        return {}
-    wanted = {}
-    for t in maker.tables:
-        if t.kind == "lookup" and maker.r.random() < 0.8:
-            wanted[t.full] = {"role": "reference"}
-        elif t.tenant:
-            wanted[t.full] = {"role": "distributed", "column": t.tenant.strip('"'), "group": "of %s" % t.root.name}
-        elif t.kind == "alone":
-            wanted[t.full] = {"role": "local"}
-    return wanted
+    return {} if maker.r.random() < 0.6 else maker.wanted(0.8)
+
+
+def wanted(seed):
+    """What is possible whatever the rows are."""
+    maker = Populated(seed)
+    maker.make()
+    return maker.wanted(1)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ SELECT pg_catalog.json_build_array(kind, relation, name, value) FROM (
 		pg_catalog.pg_get_expr(relpartbound, oid), pg_catalog.pg_get_partkeydef(oid), pg_catalog.obj_description(oid, 'pg_class')) AS value
 	FROM tables JOIN acl USING (oid)
 	UNION ALL
-	SELECT 'column', relation, attname, pg_catalog.concat_ws(' | ', attnum, pg_catalog.format_type(atttypid, atttypmod), attnotnull,
+	-- By place among the others: what Citus makes anew has forgotten the columns that were dropped.
+	SELECT 'column', relation, attname, pg_catalog.concat_ws(' | ', pg_catalog.row_number() OVER (PARTITION BY attrelid ORDER BY attnum), pg_catalog.format_type(atttypid, atttypmod), attnotnull,
 		pg_catalog.pg_get_expr(d.adbin, d.adrelid), attidentity::text, attgenerated::text, attcollation::pg_catalog.regcollation,
 		-- Some builds of PostgreSQL keep books there.
 		(SELECT pg_catalog.string_agg(o, ',') FROM unnest(attoptions) AS o WHERE o !~ '^pg_'), attstattarget, attstorage::text, attcompression::text, attacl::text, pg_catalog.col_description(t.oid, attnum))
@@ -28,6 +29,8 @@ SELECT pg_catalog.json_build_array(kind, relation, name, value) FROM (
 	SELECT 'constraint ' || contype::text, relation, conname, pg_catalog.concat_ws(' | ', pg_catalog.pg_get_constraintdef(k.oid), convalidated,
 		condeferrable, condeferred, connoinherit AND contype = 'c', pg_catalog.obj_description(k.oid, 'pg_constraint'))
 	FROM tables t JOIN pg_catalog.pg_constraint k ON conrelid = t.oid WHERE contype <> 't'
+		-- PostgreSQL makes one more for each partition of a referenced table, and names it as it likes.
+		AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint u WHERE u.oid = k.conparentid AND u.conrelid = k.conrelid)
 	UNION ALL
 	SELECT 'index', relation, i.relname, pg_catalog.concat_ws(' | ', pg_catalog.pg_get_indexdef(indexrelid), indisclustered, indisreplident, indisvalid,
 		pg_catalog.obj_description(indexrelid, 'pg_class'), reltablespace)

@@ -10,7 +10,7 @@ pub const MAX_IDENTIFIER_BYTES: usize = 63;
 /// A schema-qualified relation; raw names, as in the catalog.
 ///
 /// Displays quoted where SQL needs it: `public.payment_events`, `"App Data"."Ünï tbl"`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RelationName {
     pub schema: String,
     pub name: String,

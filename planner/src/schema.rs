@@ -601,7 +601,7 @@ pub struct ColumnName {
     pub column: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct View {
     pub name: RelationName,
     #[serde(default)]
@@ -611,6 +611,19 @@ pub struct View {
     pub reads: Vec<RelationName>,
     #[serde(default)]
     pub bytes: Option<i64>,
+    /// Primary keys by which it groups, so that it could not be without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups_by: Vec<GroupedKey>,
+    /// Statements that make it again; only where it, or a view that it reads, groups by a primary key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<String>,
+}
+
+/// A primary key by which a view groups.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupedKey {
+    pub table: RelationName,
+    pub constraint: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -64,6 +64,15 @@ pub fn assemble(rows: Rows) -> Reading {
                     v.read_schemas.into_iter().zip(v.read_names).map(|(s, n)| RelationName::new(s, n)).collect(),
                 ),
                 bytes: v.bytes,
+                groups_by: sorted(
+                    v.key_schemas
+                        .into_iter()
+                        .zip(v.key_tables)
+                        .zip(v.key_constraints)
+                        .map(|((s, n), constraint)| GroupedKey { table: RelationName::new(s, n), constraint })
+                        .collect(),
+                ),
+                statements: v.statements,
             })
             .collect(),
         ignored_findings: sorted(rows.ignored_findings.into_iter().map(|i| i.fingerprint).collect()),

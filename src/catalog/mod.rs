@@ -109,8 +109,8 @@ fn weigh_shards(schema: &mut Schema) -> Result<()> {
         let name = RelationName::new(shards.schema, shards.name);
         if let Some(table) = schema.tables.iter_mut().find(|t| t.name == name) {
             table.bytes = Some(shards.bytes.iter().sum());
-            // What ANALYZE has found in the empty shell.
-            table.rows = table.rows.filter(|&rows| rows > 0);
+            // Else what ANALYZE has found in the empty shell.
+            table.rows = shards.rows.or(table.rows.filter(|&rows| rows > 0));
         }
         if let Some(citus) = schema.citus_tables.iter_mut().find(|c| c.name == name) {
             citus.shard_bytes = shards.bytes;

@@ -315,6 +315,11 @@ pub struct View {
     pub bytes: Option<i64>,
     pub read_schemas: Vec<String>,
     pub read_names: Vec<String>,
+    /// Of the primary keys that it groups by.
+    pub key_schemas: Vec<String>,
+    pub key_tables: Vec<String>,
+    pub key_constraints: Vec<String>,
+    pub statements: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -359,6 +364,8 @@ pub struct ShardSizes {
     pub schema: String,
     pub name: String,
     pub bytes: Vec<i64>,
+    /// Of all shards, where each has been analysed.
+    pub rows: Option<i64>,
 }
 
 #[derive(Deserialize)]

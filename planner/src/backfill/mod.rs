@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::classes::{Class, ClassId, ColumnClasses, NAMELESS, singular};
 use crate::graph::{ColumnId, Edge, EdgeId, Graph, TableId};
 use crate::identifier::{MAX_IDENTIFIER_BYTES, quote_identifier, quote_identifiers};
-use crate::schema::{Column, TableKind, TypeKind};
+use crate::schema::{Column, ConstraintKind, Index, ReplicaIdentity, TableKind, TypeKind};
 use crate::statistics::ColumnStatistics;
 
 use paths::{Distance, Reach, Roads};
@@ -49,6 +49,9 @@ pub struct Backfill {
     pub is_certain: bool,
     /// Whether PostgreSQL would let the table have it. If not, other paths may still lead through the table.
     pub is_possible: bool,
+    /// Whether nothing is known that would stop it: the statistics know no row that would get no value, and the table's rows
+    /// can be updated. If not, only a user asks for it.
+    is_advisable: bool,
     /// Place among the columns offered to the table; 0 is best.
     rank: usize,
     /// How far the source is; a table is filled after those that it is filled from.
@@ -185,10 +188,14 @@ impl Backfills {
             *position += 1;
         }
         let mut of: HashMap<TableId, Vec<Backfill>> = HashMap::new();
+        let mut without: BTreeMap<ClassId, HashMap<TableId, f64>> = BTreeMap::new();
         for &(table, class) in &chosen {
             let rank = reached_by[&table].iter().position(|&c| c == class).unwrap_or(usize::MAX);
-            let backfill =
+            let mut backfill =
                 offer((graph, &roads), (class, &classes.classes[class]), &reaches[&class], table, rank, &positions);
+            let known = without.entry(class).or_default();
+            backfill.is_advisable =
+                rows_can_be_updated(graph, table) && reaches[&class].without_value(graph, &roads, table, known) == 0.0;
             of.entry(table).or_default().push(backfill);
         }
         for table in of.values_mut() {
@@ -220,7 +227,7 @@ impl Backfills {
     /// Positions of the columns worth weighing for a table, best first.
     pub fn candidates(&self, graph: &Graph<'_>, table: TableId) -> Vec<ColumnId> {
         let real = graph.table(table).columns.len();
-        let possible = self.of(table).iter().enumerate().filter(|(_, b)| b.is_possible);
+        let possible = self.of(table).iter().enumerate().filter(|(_, b)| b.is_possible && b.is_advisable);
         let mut ranked: Vec<(usize, ColumnId)> = possible.map(|(place, b)| (b.rank, real + place)).collect();
         ranked.sort_unstable();
         ranked.into_iter().take(MOST_WEIGHED).map(|r| r.1).collect()
@@ -284,7 +291,8 @@ fn offer(
         ..copied.clone()
     };
     let distance = reach.distance(table).unwrap_or_default();
-    Backfill { table, column, class: class_id, ways, source, is_certain, is_possible, rank, distance }
+    let is_advisable = is_possible;
+    Backfill { table, column, class: class_id, ways, source, is_certain, is_possible, is_advisable, rank, distance }
 }
 
 /// Two columns of one name cannot both be asked for by it: the better one keeps it.
@@ -327,6 +335,23 @@ fn takes_a_column(graph: &Graph<'_>, table: TableId, column: &Column) -> bool {
         && on_heap(table)
         && graph.descendants(table).into_iter().all(on_heap)
         && !forbids_null(graph, &column.data_type)
+}
+
+/// A table that is published takes no UPDATE without a replica identity.
+fn rows_can_be_updated(graph: &Graph<'_>, table: TableId) -> bool {
+    let family = || std::iter::once(table).chain(graph.descendants(table));
+    let is_published = graph
+        .schema
+        .publications
+        .iter()
+        .any(|p| p.all_tables || family().any(|t| p.tables.contains(&graph.table(t).name)));
+    let is_primary = |i: &Index| i.constraint.as_ref().is_some_and(|c| c.kind == ConstraintKind::PrimaryKey);
+    let is_identified = |t: TableId| match &graph.table(t).replica_identity {
+        ReplicaIdentity::Default => graph.table(t).indexes.iter().any(is_primary),
+        ReplicaIdentity::Nothing => false,
+        ReplicaIdentity::Full | ReplicaIdentity::Index(_) => true,
+    };
+    !is_published || family().all(|t| graph.table(t).kind == TableKind::Partitioned || is_identified(t))
 }
 
 /// A column of such a type cannot be added empty, to be filled later.

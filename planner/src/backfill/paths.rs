@@ -1,9 +1,9 @@
 //! Which tables reach the columns of a class over foreign keys, and how: the shortest of the surest ways.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
-use super::sql;
+use super::{MOST_FALLBACKS, sql};
 use crate::classes::Class;
 use crate::graph::{ColumnId, Edge, EdgeId, Graph, TableId};
 use crate::schema::TableKind;
@@ -13,6 +13,9 @@ pub type Distance = (u32, u32);
 
 /// A chain longer than this is no path that anybody thinks along.
 const MOST_STEPS: u32 = 8;
+
+/// The share of rows without a parent that a foreign key is taken to have which is NOT VALID.
+const UNCHECKED: f64 = 0.01;
 
 /// The foreign keys that a value can come over; worked out once for all classes.
 pub(super) struct Roads {
@@ -130,6 +133,36 @@ impl Reach {
         }
     }
 
+    /// The share of rows that would get no value, as far as statistics know.
+    pub(super) fn without_value(
+        &self,
+        graph: &Graph<'_>,
+        roads: &Roads,
+        table: TableId,
+        known: &mut HashMap<TableId, f64>,
+    ) -> f64 {
+        if let Some(&share) = known.get(&table) {
+            return share;
+        }
+        let mut share = 1.0;
+        let nearer = |lead: &Lead| self.distance(graph.edges[lead.edge].referenced) < self.distance(table);
+        for lead in self.ways(graph, roads, table).into_iter().filter(nearer).take(MOST_FALLBACKS) {
+            let edge = &graph.edges[lead.edge];
+            let by_key = edge.columns.iter().map(|&(from, _)| null_fraction(graph, edge.referencing, from));
+            // Foreign keys that were never checked are those that had rows without a parent.
+            let key = graph.foreign_key(edge);
+            let unchecked = if key.validated && key.enforced { 0.0 } else { UNCHECKED };
+            let by_key = by_key.fold(unchecked, f64::max);
+            let behind = match lead.holder {
+                Some(column) => null_fraction(graph, edge.referenced, column),
+                None => self.without_value(graph, roads, edge.referenced, known),
+            };
+            share *= 1.0 - (1.0 - by_key) * (1.0 - behind);
+        }
+        known.insert(table, share);
+        share
+    }
+
     /// The foreign keys of a table that lead to the class, the path first, then by distance.
     pub(super) fn ways(&self, graph: &Graph<'_>, roads: &Roads, table: TableId) -> Vec<Lead> {
         let first = self.first_edge(table);
@@ -144,6 +177,13 @@ impl Reach {
         leads.sort_by_key(|(rest, distance, lead)| (*rest, *distance, lead.edge));
         leads.into_iter().map(|l| l.2).collect()
     }
+}
+
+/// As far as statistics know.
+fn null_fraction(graph: &Graph<'_>, table: TableId, column: ColumnId) -> f64 {
+    let column = graph.column(table, column);
+    let known = column.statistics.as_ref().filter(|_| !column.not_null);
+    known.map_or(0.0, |s| s.null_fraction)
 }
 
 type Open = BinaryHeap<Reverse<(Distance, EdgeId, (TableId, ColumnId))>>;

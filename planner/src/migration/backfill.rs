@@ -7,6 +7,7 @@ use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::plan::PlannedBackfill;
 use crate::report::number;
+use crate::schema::Table;
 
 use super::context::{Migration, regclass};
 use super::placement::members;
@@ -19,6 +20,11 @@ const BATCH_PAGES: usize = 1_000;
 /// The tables of this migration that get a column, each after those that it is filled from.
 pub(super) fn pending<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = &'m PlannedBackfill> {
     migration.plan.backfills.iter().filter(|b| migration.is_pending(b.table))
+}
+
+/// Whether the table gets a column.
+pub(super) fn is_pending(migration: &Migration<'_, '_>, table: TableId) -> bool {
+    pending(migration).any(|b| b.table == table)
 }
 
 /// Columns are added and filled; the last step lets the others begin.
@@ -74,6 +80,28 @@ fn sees_all_rows(migration: &Migration<'_, '_>, backfill: &Backfill) -> Option<&
     is_hidden.then_some("PERFORM set_config('row_security', 'off', true)")
 }
 
+/// Triggers and rules of the table are kept still where whoever runs the script may do that: a row that gets its tenant has
+/// not changed, and nobody's `updated_at` or audit log shall say so. Where they fire, they see the path that they know.
+/// What the block has to declare, and what comes before and after the statement.
+fn quietly(migration: &Migration<'_, '_>, table: TableId) -> Option<(Vec<&'static str>, String, String)> {
+    let members: Vec<&Table> =
+        std::iter::once(table).chain(migration.graph.descendants(table)).map(|t| migration.graph.table(t)).collect();
+    if members.iter().all(|t| t.triggers.is_empty() && t.rules.is_empty()) {
+        return None;
+    }
+    let mut declarations = vec!["role_before text := current_setting('session_replication_role')"];
+    // Triggers for replicas only would wake up.
+    declarations.push(match members.iter().any(|t| t.triggers.iter().any(|t| t.enabled == "R")) {
+        true => "still boolean := false",
+        false => "still boolean := has_parameter_privilege('session_replication_role', 'SET')",
+    });
+    let before = "IF still THEN PERFORM set_config('session_replication_role', 'replica', true);\n      \
+                  ELSE PERFORM set_config('search_path', (SELECT reset_val FROM pg_settings WHERE name = 'search_path'), true); END IF";
+    let after = "IF still THEN PERFORM set_config('session_replication_role', role_before, true);\n      \
+                 ELSE PERFORM set_config('search_path', '', true); END IF";
+    Some((declarations, before.to_owned(), after.to_owned()))
+}
+
 /// Pages are updated a few at a time, each batch committed where it can be: in a transaction block (`psql -1`) all of
 /// them are one. Rows that have a value are passed over, so it goes on where it was stopped.
 fn fill_one(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
@@ -82,6 +110,11 @@ fn fill_one(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
     let column = quote_identifier(&backfill.column.name);
     let value = sql::Values::while_filling(&migration.plan.layout).along_all("t", backfill, 1);
     let security = sees_all_rows(migration, backfill).map(|s| format!("{s};\n      ")).unwrap_or_default();
+    let quietly = quietly(migration, planned.table);
+    let (quiet, loud) = match &quietly {
+        Some((_, before, after)) => (format!("{before};\n      "), format!(";\n      {after}")),
+        None => (String::new(), String::new()),
+    };
     let update = format!(
         "EXECUTE 'UPDATE ONLY ' || leaf || {} || '''(' || page || ',0)''::tid AND t.ctid < ''(' || page + {BATCH_PAGES} \
          || ',0)''::tid'",
@@ -91,8 +124,8 @@ fn fill_one(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
         "FOREACH leaf IN ARRAY ARRAY(SELECT m.relid::regclass::text FROM ({}) AS m (relid)\n    \
          JOIN pg_class AS c ON c.oid = m.relid WHERE c.relkind = 'r' ORDER BY 1) LOOP\n    \
          pages := pg_relation_size(leaf::regclass) / current_setting('block_size')::bigint;\n    page := 0;\n    \
-         WHILE page <= pages LOOP\n      {security}{update};\n      \
-         GET DIAGNOSTICS batch = ROW_COUNT;\n      filled := filled + batch;\n      \
+         WHILE page <= pages LOOP\n      {security}{quiet}{update};\n      \
+         GET DIAGNOSTICS batch = ROW_COUNT{loud};\n      filled := filled + batch;\n      \
          IF batch > 0 AND alone THEN COMMIT; END IF;\n      \
          IF page * 10 / (pages + 1) <> (page + {BATCH_PAGES}) * 10 / (pages + 1) AND pages > {BATCH_PAGES} THEN\n        \
          RAISE INFO USING MESSAGE = leaf || ': ' || filled || ' rows filled, ' || least(page + {BATCH_PAGES}, pages) || \
@@ -100,8 +133,10 @@ fn fill_one(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
          page := page + {BATCH_PAGES};\n    END LOOP;\n  END LOOP",
         members(name)
     );
-    let statement = migration
-        .filling_block()
+    let has_triggers = quietly.is_some();
+    let declarations = quietly.into_iter().flat_map(|(declarations, ..)| declarations);
+    let statement = declarations
+        .fold(migration.filling_block(), Block::declare)
         .declare("alone boolean := statement_timestamp() = transaction_timestamp()")
         .declare("leaf text")
         .declare("page bigint")
@@ -120,9 +155,14 @@ fn fill_one(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
     let size: Vec<String> = [rows, bytes].into_iter().flatten().collect();
     let size = if size.is_empty() { String::new() } else { format!("{}. ", size.join(", ")) };
     let because = format!(
-        "{size}Filled over {}, in batches of {BATCH_PAGES} pages, each its own transaction. Readers and other writers go on; \
-         the foreign keys are still in force. Triggers for UPDATE fire.",
-        crate::backfill::in_words(migration.graph, backfill)
+        "{size}Filled over {}, in batches of {BATCH_PAGES} pages, each its own transaction. Readers and other writers go on, \
+         and wait only for rows of the batch; the foreign keys are still in force.{}",
+        crate::backfill::in_words(migration.graph, backfill),
+        if has_triggers {
+            " Triggers and rules stay still, unless you may not set session_replication_role: then they fire."
+        } else {
+            ""
+        }
     );
     step(Phase::Prepare, name, statement, because)
 }
@@ -220,6 +260,26 @@ pub(super) fn added_column(migration: &Migration<'_, '_>, table: TableId) -> Opt
     Some(format!("{} {}", column.name, column.type_text))
 }
 
+/// For the way back: the column goes, when no key and no distribution needs it any more.
+pub(super) fn drop_added(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
+    let name = migration.name(planned.table);
+    let column = quote_identifier(&migration.plan.backfill(planned).column.name);
+    let statement = migration
+        .checked_block()
+        .return_if(&format!("NOT {}", attribute(migration, planned.table, planned.column, "")))
+        .fail_if(
+            &format!("EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {})", regclass(name)),
+            &Failure::new(
+                format!("{name} is not back where it was"),
+                "Mend what an earlier step has reported, then run all steps again.",
+            ),
+        )
+        .run(format!("ALTER TABLE {name} DROP COLUMN {column}"))
+        .finish();
+    let because = format!("The migration added it. What it holds follows from the rows that {name} refers to.");
+    step(Phase::Keys, name, statement, because)
+}
+
 /// Rows that have come since, and NOT NULL.
 pub(super) fn not_null(migration: &Migration<'_, '_>) -> Vec<Step> {
     let steps = pending(migration).map(|planned| {
@@ -230,9 +290,15 @@ pub(super) fn not_null(migration: &Migration<'_, '_>) -> Vec<Step> {
         if let Some(security) = sees_all_rows(migration, backfill) {
             block = block.run(security);
         }
+        block = block.run(format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"));
+        let fill = sql::fill(&migration.plan.layout, backfill);
+        block = match quietly(migration, planned.table) {
+            Some((declarations, before, after)) => {
+                declarations.into_iter().fold(block, Block::declare).run(before).run(fill).run(after)
+            }
+            None => block.run(fill),
+        };
         let statement = block
-            .run(format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
-            .run(sql::fill(&migration.plan.layout, backfill))
             .fail_if(
                 &format!("EXISTS (SELECT 1 FROM {} AS t WHERE t.{column} IS NULL)", sql::from(migration.graph, planned.table)),
                 &Failure::new(

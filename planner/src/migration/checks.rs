@@ -8,7 +8,7 @@ use crate::schema::Check;
 
 use super::context::{Migration, regclass};
 use super::sql::{Block, Failure};
-use super::{Phase, Step, local_tables, notebook};
+use super::{Phase, Step, backfill, local_tables, notebook};
 
 /// What the notebook calls them.
 const KIND: &str = "check";
@@ -73,36 +73,39 @@ fn read_present(block: Block, migration: &Migration<'_, '_>, table: TableId, che
     ))
 }
 
+/// Those of tables that get a column go before it is filled: PostgreSQL would hold every row that is written anew against them.
+pub(super) fn drop_before_filling(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let checks = put_aside(migration).filter(|&(table, _)| backfill::is_pending(migration, table));
+    checks.map(|(table, check)| drop_one(migration, table, check, Phase::Prepare)).collect()
+}
+
 pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
-    let checks = put_aside(migration).map(|(table, check)| {
-        let name = migration.name(table);
-        let failure = Failure::new(
-            format!("{} is not the one that was planned", what(migration, table, check)),
-            "Make a new plan.",
-        );
-        let statement = read_present(migration.checked_block(), migration, table, check)
-            .return_if(&format!("present IS NULL OR {}", is_settled(migration, table)))
-            .fail_if(&format!("present <> {}", quote_literal(&check.definition)), &failure.detail("present"))
-            .run(notebook::put_aside(
-                KIND,
-                name,
-                &check.name,
-                &check.definition,
-                &serde_json::to_string(check).expect("a check is text and flags"),
-            ))
-            .run(format!("ALTER TABLE {name} DROP CONSTRAINT {}", quote_identifier(&check.name)))
-            .finish();
-        let because = format!(
-            "Comes back in phase constraints: Citus would {} while it moves {name}.",
-            if check.validated {
-                "let children inherit it"
-            } else {
-                "enforce it on rows that PostgreSQL has tolerated"
-            }
-        );
-        Step { phase: Phase::Drop, relation: Some(name.clone()), statement, because }
-    });
-    checks.collect()
+    let checks = put_aside(migration).filter(|&(table, _)| !backfill::is_pending(migration, table));
+    checks.map(|(table, check)| drop_one(migration, table, check, Phase::Drop)).collect()
+}
+
+fn drop_one(migration: &Migration<'_, '_>, table: TableId, check: &Check, phase: Phase) -> Step {
+    let name = migration.name(table);
+    let failure =
+        Failure::new(format!("{} is not the one that was planned", what(migration, table, check)), "Make a new plan.");
+    let block = if phase == Phase::Prepare { migration.filling_block() } else { migration.checked_block() };
+    let statement = read_present(block, migration, table, check)
+        .return_if(&format!("present IS NULL OR {}", is_settled(migration, table)))
+        .fail_if(&format!("present <> {}", quote_literal(&check.definition)), &failure.detail("present"))
+        .run(notebook::put_aside(
+            KIND,
+            name,
+            &check.name,
+            &check.definition,
+            &serde_json::to_string(check).expect("a check is text and flags"),
+        ))
+        .run(format!("ALTER TABLE {name} DROP CONSTRAINT {}", quote_identifier(&check.name)))
+        .finish();
+    let because = format!(
+        "Comes back in phase constraints: Citus would {} while it moves {name}.",
+        if check.validated { "let children inherit it" } else { "enforce it on rows that PostgreSQL has tolerated" }
+    );
+    Step { phase, relation: Some(name.clone()), statement, because }
 }
 
 pub(super) fn create(migration: &Migration<'_, '_>) -> Vec<Step> {

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::Request;
 use crate::graph::{Edge, Graph, TableId};
 use crate::identifier::{RelationName, quote_literal};
-use crate::layout::{GroupId, Placement};
+use crate::layout::{self, GroupId, Placement};
 use crate::plan::{ForeignKeyFate, KeyFate, Plan, PlannedForeignKey};
 use crate::rules::{self, Finding, ObjectType};
 use crate::schema::{CitusTable, ForeignKey};
@@ -195,6 +196,11 @@ impl<'p, 'a> Migration<'p, 'a> {
         self.block_after(FILLING, "the checks at the start of this migration have not passed in this session")
     }
 
+    /// Starts a block that fails unless the checks at the start have passed, whether columns are still to be filled or not.
+    pub(super) fn started_block(&self) -> Block {
+        if self.fills_columns() { self.filling_block() } else { self.checked_block() }
+    }
+
     /// Starts a block that fails unless everything was found in its place.
     pub(super) fn verified_block(&self) -> Block {
         self.block_after(VERIFIED, "the migration has not been verified in this session")
@@ -260,20 +266,37 @@ fn is_distributed_by(plan: &Plan<'_>, table: TableId) -> Option<i64> {
     (citus.distribution_column.as_deref() == Some(column)).then_some(citus.colocation_id)
 }
 
-/// The colocation group of Citus that most members of a planned group are in already; each is claimed by one group only,
-/// so that two groups which Citus merged come apart.
+/// The colocation group of Citus that most members of a planned group are in already. Two planned groups may be one of
+/// Citus: tables that a migration has brought together are not always seen to belong together afterwards, for only a
+/// column that it filled relates them. They stay, for being in one group costs them nothing; where the user has named
+/// two groups, they come apart.
 fn colocation_by_group(plan: &Plan<'_>) -> Vec<Option<i64>> {
-    let mut claimed: Vec<Option<i64>> = Vec::new();
+    let named = tables_with_named_groups(plan);
+    let mut claimed: Vec<i64> = Vec::new();
+    let mut found = Vec::new();
     for group in 0..plan.layout.groups.len() {
-        let mut ids: Vec<i64> =
-            plan.layout.members(group).into_iter().filter_map(|t| is_distributed_by(plan, t)).collect();
-        ids.retain(|id| !claimed.contains(&Some(*id)));
+        let members = plan.layout.members(group);
+        let is_named = members.iter().any(|t| named.contains(t));
+        let mut ids: Vec<i64> = members.into_iter().filter_map(|t| is_distributed_by(plan, t)).collect();
+        ids.retain(|id| !is_named || !claimed.contains(id));
         ids.sort_unstable();
         let mut counted: Vec<(usize, i64)> = ids.chunk_by(|a, b| a == b).map(|c| (c.len(), c[0])).collect();
         counted.sort_by_key(|&(count, id)| (std::cmp::Reverse(count), id));
-        claimed.push(counted.first().map(|&(_, id)| id));
+        let id = counted.first().map(|&(_, id)| id);
+        claimed.extend(id.filter(|_| is_named));
+        found.push(id);
     }
-    claimed
+    found
+}
+
+/// Tables of which the user has said which group they are to be in.
+fn tables_with_named_groups(plan: &Plan<'_>) -> BTreeSet<TableId> {
+    let Request { overrides, search_path, .. } = &plan.request;
+    let find = Graph::find_column_or_backfill;
+    let named = layout::resolve(plan.graph(), overrides, search_path, "overrides", find).unwrap_or_default();
+    let of_group = named.into_iter().filter(|n| n.entry.group.is_some());
+    let table = |n: layout::Named| if let layout::Target::Table(table) = n.target { Some(table) } else { None };
+    of_group.filter_map(table).collect()
 }
 
 fn is_in_place(plan: &Plan<'_>, table: TableId, colocation: &[Option<i64>]) -> bool {

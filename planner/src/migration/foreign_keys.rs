@@ -16,14 +16,6 @@ use super::{Phase, Step, local_tables, notebook};
 /// What the notebook calls them.
 pub(super) const KIND: &str = "foreign key";
 
-/// Without a foreign key to a reference table Citus would take a local table out of its metadata, and forget what it forgets.
-pub(super) const LEAVE_LOCAL_TABLES: &str =
-    "PERFORM set_config('citus.enable_local_reference_table_foreign_keys', 'off', true)";
-
-/// As a step at the start has set it; in a transaction of all steps the other would last.
-pub(super) const TAKE_LOCAL_TABLES: &str =
-    "PERFORM set_config('citus.enable_local_reference_table_foreign_keys', 'on', true)";
-
 pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration.changed_foreign_keys().map(|key| drop_one(migration, &key)).collect()
 }
@@ -80,9 +72,7 @@ fn drop_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> S
             destroy.push(notebook::put_aside(KIND, key.table, name, &key.foreign_key.definition, &model));
         }
     }
-    destroy.push(LEAVE_LOCAL_TABLES.to_owned());
     destroy.push(format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table, quote_identifier(name)));
-    destroy.push(TAKE_LOCAL_TABLES.to_owned());
     let statement = block
         .return_if(&done)
         .fail_if(
@@ -137,6 +127,9 @@ fn create_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) ->
         );
     }
     let mut statements = vec![add, notebook::back(KIND, key.table, name)];
+    if matches!(key.planned.fate, ForeignKeyFate::Widened { .. }) {
+        statements.push(notebook::changed(key.table, name));
+    }
     if let Some(text) = &key.foreign_key.comment {
         statements.push(format!("COMMENT ON CONSTRAINT {quoted} ON {} IS {}", key.table, quote_literal(text)));
     }

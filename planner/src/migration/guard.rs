@@ -7,7 +7,7 @@ use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::layout::Placement;
 use crate::plan::{ForeignKeyFate, KeyFate};
-use crate::rules::ObjectType;
+use crate::rules::{self, ObjectType};
 
 use super::context::{Migration, described, regclass};
 use super::sql::{Block, Failure};
@@ -44,8 +44,13 @@ fn settings(migration: &Migration<'_, '_>) -> Vec<Step> {
         "Partitions with long names, and everything in a single transaction (psql -1), work only in this mode.",
     ));
     steps.push(setting(
-        "SET citus.enable_local_reference_table_foreign_keys TO on;".to_owned(),
-        "Otherwise foreign keys between local and reference tables would be accepted and not enforced.",
+        "SET citus.enable_local_reference_table_foreign_keys TO off;".to_owned(),
+        "Whenever a constraint goes, Citus would look for local tables that no foreign key links to a reference table any \
+         more, take them out of its metadata, and forget their comments and rules. It is on again in phase constraints.",
+    ));
+    steps.push(setting(
+        "SET citus.enable_ddl_propagation TO on;".to_owned(),
+        "Otherwise keys and foreign keys would be made here and not on the nodes.",
     ));
     for statement in migration.forget() {
         steps.push(setting(statement, "What an earlier run found in this session does not count."));
@@ -53,21 +58,31 @@ fn settings(migration: &Migration<'_, '_>) -> Vec<Step> {
     steps
 }
 
+/// Before foreign keys return.
+pub(super) fn take_local_tables() -> Step {
+    Step {
+        phase: Phase::Constraints,
+        relation: None,
+        statement: "SET citus.enable_local_reference_table_foreign_keys TO on;".to_owned(),
+        because: "Otherwise foreign keys between local and reference tables would be accepted and not enforced."
+            .to_owned(),
+    }
+}
+
 /// The same for the way back: the tables may be in any state between here and there, but they must be these.
 pub(super) fn prepare_back(migration: &Migration<'_, '_>) -> Vec<Step> {
     let mut steps = settings(migration);
     let tables = values(
         migration.touched().iter().map(|&t| {
-            let table = migration.graph.table(t);
-            let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
-            vec![literal(&table.name), quote_literal(&columns.join(", "))]
+            let (columns, with_added) = planned_columns(migration, t);
+            vec![literal(&migration.graph.table(t).name), columns, with_added]
         }),
-        2,
+        3,
     );
     let block = ready(Block::new().declare("problems text"))
         .run(format!(
             "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {tables}\n      \
-             AS p (relation, columns))\n  \
+             AS p (relation, columns, with_added))\n  \
              SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {COLUMNS_AND_OWNERS}) AS found (problem)"
         ))
         .fail_if("problems IS NOT NULL", &not_the_planned_one())
@@ -160,23 +175,15 @@ fn ready(block: Block) -> Block {
 /// Fails where the database is not the one that was planned, with everything that is different in the DETAIL.
 fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
     let tables = migration.touched();
-    let backfills = backfill::pending(migration).next().is_some();
     let planned = values(
         tables.iter().map(|&t| {
-            let table = migration.graph.table(t);
-            let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", c.name, c.type_text)).collect();
-            let columns = columns.join(", ");
-            let mut row = vec![literal(&table.name), migration.is_pending(t).to_string(), quote_literal(&columns)];
-            if backfills {
-                let added = backfill::added_column(migration, t);
-                row.push(added.map_or("NULL".to_owned(), |added| quote_literal(&format!("{columns}, {added}"))));
-            }
-            row
+            let (columns, with_added) = planned_columns(migration, t);
+            let name = literal(&migration.graph.table(t).name);
+            vec![name, migration.is_pending(t).to_string(), columns, with_added]
         }),
-        3 + usize::from(backfills),
+        4,
     );
-    let with_added = if backfills { " AND now.columns IS DISTINCT FROM p.with_added" } else { "" };
-    let mut queries = vec![COLUMNS_AND_OWNERS.replace("{with_added}", with_added)];
+    let mut queries = vec![COLUMNS_AND_OWNERS.to_owned()];
     queries.push(unknown(
         "foreign key",
         "SELECT conrelid, confrelid, conname, pg_get_constraintdef(oid) FROM pg_constraint\n        \
@@ -188,7 +195,7 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
         "unique or exclusion index",
         "SELECT indrelid, indrelid, relname, pg_get_indexdef(indexrelid)\n        \
          FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid\n        \
-         WHERE (indisunique OR indisexclusion) AND indrelid IN (SELECT relid FROM planned WHERE moves)",
+         WHERE (indisunique OR indisexclusion) AND indrelid IN (SELECT relid FROM planned WHERE moves::boolean)",
         known_keys(migration),
     ));
     let triggers = migration.pending_tables().flat_map(|t| {
@@ -198,18 +205,17 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
     queries.push(unknown(
         "trigger",
         "SELECT tgrelid, tgrelid, tgname, pg_get_triggerdef(oid) FROM pg_trigger\n        \
-         WHERE NOT tgisinternal AND tgparentid = 0 AND tgrelid IN (SELECT relid FROM planned WHERE moves)",
+         WHERE NOT tgisinternal AND tgparentid = 0 AND tgrelid IN (SELECT relid FROM planned WHERE moves::boolean)",
         triggers.collect(),
     ));
     queries.extend(dependent_views(migration));
     block
         .run(format!(
             "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {planned}\n      \
-             AS p (relation, moves, columns{})),\n  \
+             AS p (relation, moves, columns, with_added)),\n  \
              members AS (SELECT relid FROM planned UNION SELECT t.relid FROM planned, pg_partition_tree(planned.relid) \
              AS t)\n  \
              SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found (problem)",
-            if backfills { ", with_added" } else { "" },
             queries.join("\n    UNION ALL\n    ")
         ))
         .fail_if("problems IS NOT NULL", &not_the_planned_one())
@@ -347,6 +353,15 @@ fn values(rows: impl Iterator<Item = Vec<String>>, columns: usize) -> String {
     format!("(VALUES {})", rows.join(",\n      "))
 }
 
+/// The columns of a table as they were planned, and with the one that it gets: two literals, the second NULL where it gets none.
+fn planned_columns(migration: &Migration<'_, '_>, table: TableId) -> (String, String) {
+    let columns = migration.graph.table(table).columns.iter().map(|c| format!("{} {}", c.name, c.type_text));
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    let added = backfill::added_column(migration, table);
+    let with_added = added.map_or("NULL".to_owned(), |added| quote_literal(&format!("{columns}, {added}")));
+    (quote_literal(&columns), with_added)
+}
+
 fn literal(name: &RelationName) -> String {
     quote_literal(&name.to_string())
 }
@@ -355,7 +370,7 @@ fn literal(name: &RelationName) -> String {
 const COLUMNS_AND_OWNERS: &str = "\
     SELECT CASE WHEN c.oid IS NULL THEN p.relation || ' does not exist'
       WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN 'must be owner of table ' || p.relation
-      WHEN now.columns IS DISTINCT FROM p.columns{with_added} THEN p.relation || ' has the columns ' ||
+      WHEN now.columns IS DISTINCT FROM p.columns AND now.columns IS DISTINCT FROM p.with_added THEN p.relation || ' has the columns ' ||
         coalesce(now.columns, '(none)') || '; planned were ' || p.columns END
     FROM planned AS p LEFT JOIN pg_class AS c ON c.oid = p.relid
     CROSS JOIN LATERAL (SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
@@ -419,6 +434,8 @@ fn dependent_views(migration: &Migration<'_, '_>) -> Option<String> {
     if changed.is_empty() {
         return None;
     }
+    let views = &migration.graph.schema.views;
+    let dropped = rules::lost_views(&migration.plan.layout).into_iter().map(|v| vec![literal(&views[v].name)]);
     Some(format!(
         "SELECT 'view ' || r.ev_class::regclass || ' depends on constraint \"' || k.name || '\" of ' || \
          k.relation || ', which is replaced: drop the view, and create it again afterwards'\n    FROM {}\n      \
@@ -427,8 +444,10 @@ fn dependent_views(migration: &Migration<'_, '_>) -> Option<String> {
          JOIN pg_depend d ON d.refclassid = 'pg_constraint'::regclass \
          AND d.refobjid = c.oid AND d.classid = 'pg_rewrite'::regclass\n    \
          JOIN pg_rewrite r ON r.oid = d.objid\n    \
-         WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = c.conrelid)",
-        values(changed.into_iter(), 2)
+         WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = c.conrelid)\n    \
+         AND r.ev_class NOT IN (SELECT to_regclass(name) FROM {} AS v (name) WHERE to_regclass(name) IS NOT NULL)",
+        values(changed.into_iter(), 2),
+        values(dropped, 1)
     ))
 }
 
@@ -478,22 +497,21 @@ pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
         ));
     }
     queries.push(notebook::missing_constraints());
-    {
-        block = block
-            .run(format!(
-                "SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
+    block = block
+        .run(format!(
+            "SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found \
                  (problem)",
-                queries.join("\n    UNION ALL\n    ")
-            ))
-            .fail_if(
-                "problems IS NOT NULL",
-                &Failure::new(
-                    "the migration is not complete",
-                    "Mend what an earlier step has reported, then run all steps again.",
-                )
-                .detail("problems"),
-            );
-    }
+            queries.join("\n    UNION ALL\n    ")
+        ))
+        .fail_if(
+            "problems IS NOT NULL",
+            &Failure::new(
+                "the migration is not complete",
+                "Mend what an earlier step has reported, then run all steps again.",
+            )
+            .detail("problems"),
+        );
+    block = notebook::recounted(block);
     let count =
         |wanted: fn(Placement) -> bool| migration.pending_tables().filter(|&t| wanted(migration.placement(t))).count();
     let summary = format!(
@@ -506,8 +524,8 @@ pub(super) fn verify(migration: &Migration<'_, '_>) -> Vec<Step> {
         .run(migration.mark_verified())
         .finish();
     let because =
-        "Every table, key and foreign key of the plan is looked at once more; only then are the copies on the \
-                   coordinator removed."
+        "Every table, key and foreign key of the plan is looked at once more, and all rows are counted; only then are the \
+         copies on the coordinator removed."
             .to_owned();
     vec![Step { phase: Phase::Validate, relation: None, statement, because }]
 }

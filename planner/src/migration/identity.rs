@@ -6,6 +6,7 @@ use crate::graph::TableId;
 use crate::identifier::{quote_identifier, quote_literal};
 
 use super::context::{Migration, regclass};
+use super::notebook::{EVERYWHERE, HERE_ONLY};
 use super::sql::Block;
 
 pub(super) fn has_any(migration: &Migration<'_, '_>, table: TableId) -> bool {
@@ -48,10 +49,7 @@ pub(super) fn taken_off(migration: &Migration<'_, '_>, table: TableId, mut block
         ));
     }
     if !take_off.is_empty() {
-        block = block
-            .run("PERFORM set_config('citus.enable_ddl_propagation', 'off', true)")
-            .run_all(take_off)
-            .run("PERFORM set_config('citus.enable_ddl_propagation', 'on', true)");
+        block = block.run(HERE_ONLY).run_all(take_off).run(EVERYWHERE);
     }
     (block, put_back)
 }

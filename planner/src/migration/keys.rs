@@ -131,6 +131,9 @@ fn widen(migration: &Migration<'_, '_>, key: &PlannedKey, column: ColumnId) -> S
         ),
         None => create_index(table, index, column),
     });
+    if index.constraint.is_some() {
+        block = block.run(notebook::changed(&table.name, &index.name));
+    }
     block = block.run_all(marks(table, index));
     for (partition, child) in children(migration, key.table, index) {
         block = restore_child(block, table, index, partition, child);

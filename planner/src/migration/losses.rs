@@ -2,7 +2,8 @@
 
 use crate::identifier::{quote_identifier, quote_literal};
 use crate::plan::LostObject;
-use crate::rules::{Effect, Finding, ObjectType};
+use crate::rules::{self, Effect, Finding, ObjectType};
+use crate::schema::View;
 
 use super::context::{Migration, described, regclass};
 use super::sql::{Failure, comment, one_line};
@@ -81,7 +82,25 @@ fn concerns(migration: &Migration<'_, '_>, finding: &Finding) -> bool {
 
 /// Triggers and policies that Citus refuses.
 pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
-    migration.plan.lost_objects.iter().map(|object| drop_one(migration, object)).collect()
+    let views = rules::lost_views(&migration.plan.layout);
+    let views = views.into_iter().map(|v| drop_view(migration, &migration.graph.schema.views[v]));
+    views.chain(migration.plan.lost_objects.iter().map(|object| drop_one(migration, object))).collect()
+}
+
+fn drop_view(migration: &Migration<'_, '_>, view: &View) -> Step {
+    let kind = if view.materialized { "MATERIALIZED VIEW" } else { "VIEW" };
+    let statement = migration
+        .checked_block()
+        .return_if(&format!("to_regclass({}) IS NULL", quote_literal(&view.name.to_string())))
+        .run(format!("DROP {kind} {}", view.name))
+        .finish();
+    let because = format!(
+        "Lost: view {}. {}. It was: {}",
+        view.name,
+        migration.reason("CA711", &view.name, &view.name.name).trim_end_matches('.'),
+        view.statements.first().map(String::as_str).unwrap_or_default()
+    );
+    Step { phase: Phase::Drop, relation: Some(view.name.clone()), statement, because }
 }
 
 fn drop_one(migration: &Migration<'_, '_>, object: &LostObject) -> Step {

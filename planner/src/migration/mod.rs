@@ -104,6 +104,7 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(guard::prepare(&migration));
     steps.push(notebook::open(&migration));
     steps.extend(losses::announce(&migration));
+    steps.extend(checks::drop_before_filling(&migration));
     steps.extend(backfill::fill(&migration));
     steps.extend(foreign_keys::drop(&migration));
     steps.extend(checks::drop(&migration));
@@ -114,10 +115,12 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(keys::swap(&migration));
     steps.extend(placement::reference(&migration));
     steps.extend(placement::distribute(&migration));
+    steps.push(guard::take_local_tables());
     steps.extend(foreign_keys::create(&migration));
     steps.extend(checks::create(&migration));
     steps.extend(guard::verify(&migration));
     steps.extend(placement::truncate(&migration));
+    steps.extend(placement::analyze(&migration));
     steps.push(notebook::close(&migration));
     debug_assert!(steps.is_sorted_by_key(|s| s.phase));
     steps

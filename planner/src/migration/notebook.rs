@@ -8,7 +8,7 @@ use crate::identifier::{RelationName, quote_literal};
 use crate::layout::Placement;
 
 use super::context::{Migration, regclass};
-use super::sql::Block;
+use super::sql::{Block, Failure};
 use super::{Phase, Step, local_tables};
 
 /// The schema; settings of the session have the same prefix.
@@ -17,9 +17,16 @@ pub const SCHEMA: &str = "planned_migration";
 /// Tables and functions, as statements inside a block, the last without its semicolon.
 const CONTENTS: &str = include_str!("notebook.sql");
 
+/// What follows is not for the nodes.
+pub(super) const HERE_ONLY: &str = "PERFORM set_config('citus.enable_ddl_propagation', 'off', true)";
+
+/// The end of that, as a step at the start has set it: in a transaction of all steps the other would last, and foreign keys
+/// would be on the coordinator only.
+pub(super) const EVERYWHERE: &str = "PERFORM set_config('citus.enable_ddl_propagation', 'on', true)";
+
 /// Makes the notebook and writes down what is there. A second run keeps what the first has written.
 pub(super) fn open(migration: &Migration<'_, '_>) -> Step {
-    let mut block = opened(migration).declare("counted bigint");
+    let mut block = opened(migration.started_block()).declare("counted bigint");
     let converted = local_tables::converted(migration);
     let moving: Vec<TableId> = migration.conversions().collect();
     for &table in moving.iter().chain(&converted) {
@@ -58,15 +65,15 @@ pub(super) fn open_back(migration: &Migration<'_, '_>) -> Step {
     let because = format!(
         "What is put aside for the time being is written down in schema {SCHEMA}, which goes with the last step."
     );
-    Step { phase: Phase::Prepare, relation: None, statement: opened(migration).finish(), because }
+    Step { phase: Phase::Prepare, relation: None, statement: opened(migration.checked_block()).finish(), because }
 }
 
-fn opened(migration: &Migration<'_, '_>) -> Block {
-    migration
-        .checked_block()
+fn opened(block: Block) -> Block {
+    block
         .run("PERFORM set_config('client_min_messages', 'warning', true)")
-        .run("PERFORM set_config('citus.enable_ddl_propagation', 'off', true)")
+        .run(HERE_ONLY)
         .run(CONTENTS.trim())
+        .run(EVERYWHERE)
 }
 
 /// A foreign key or check that goes for the time being, with all that a new plan has to know of it.
@@ -94,12 +101,52 @@ fn pair(relation: &RelationName, name: &str) -> String {
     format!("{}, {}", quote_literal(&relation.to_string()), quote_literal(name))
 }
 
-/// Constraints that were there at the start and are not now, or are not valid any more: a query for problems.
+/// A constraint that has another form now keeps it.
+pub(super) fn changed(relation: &RelationName, name: &str) -> String {
+    format!(
+        "UPDATE {SCHEMA}.constraints SET definition = (SELECT pg_get_constraintdef(oid) FROM pg_constraint\n    \
+         WHERE conrelid = {} AND conname = {}) WHERE (relation, name) = ({})",
+        regclass(relation),
+        quote_literal(name),
+        pair(relation, name)
+    )
+}
+
+/// Counts the rows once more: fewer than were moved are a problem, unless somebody says that they were deleted since.
+pub(super) fn recounted(block: Block) -> Block {
+    block
+        .declare("noted record")
+        .declare("counted bigint")
+        .run(format!(
+            "FOR noted IN SELECT relation, rows FROM {SCHEMA}.tables WHERE rows IS NOT NULL ORDER BY relation LOOP\n    \
+             EXECUTE 'SELECT count(*) FROM ' || noted.relation INTO counted;\n    \
+             IF counted < noted.rows THEN\n      \
+             problems := concat_ws(E'\\n', problems, noted.relation || ' has ' || counted || ' rows, and had ' || noted.rows);\n    \
+             ELSIF counted > noted.rows THEN\n      \
+             RAISE INFO USING MESSAGE = noted.relation || ': ' || counted - noted.rows || ' rows have come since';\n    \
+             END IF;\n  END LOOP"
+        ))
+        .fail_if(
+            "problems IS NOT NULL",
+            &Failure::new(
+                "tables have fewer rows than they had",
+                format!(
+                    "If they were deleted since, say so: UPDATE {SCHEMA}.tables SET rows = NULL; then run all steps again. \
+                     Until then the copies on the coordinator stay."
+                ),
+            )
+            .detail("problems"),
+        )
+}
+
+/// Constraints that were there at the start and are not now, are not valid any more, or have another form: a query for
+/// problems. Expressions are left out: PostgreSQL does not always print them as it has read them.
 pub(super) fn missing_constraints() -> String {
     format!(
-        "SELECT 'constraint \"' || name || '\" of ' || relation || ' was there at the start and is missing or not valid: ' || definition\n      \
+        "SELECT 'constraint \"' || name || '\" of ' || relation || ' was there at the start and is missing, not valid, or another: ' || definition\n      \
          FROM {SCHEMA}.constraints k WHERE NOT EXISTS (SELECT FROM pg_constraint c\n      \
-         WHERE c.conrelid = to_regclass(k.relation) AND c.conname = k.name AND (c.convalidated OR NOT k.validated))\n    \
+         WHERE c.conrelid = to_regclass(k.relation) AND c.conname = k.name AND (c.convalidated OR NOT k.validated)\n      \
+         AND (c.contype NOT IN ('p', 'u', 'f') OR pg_get_constraintdef(c.oid) = k.definition))\n    \
          UNION ALL\n    \
          SELECT kind || ' \"' || name || '\" of ' || relation || ' has not come back: ' || definition FROM {SCHEMA}.put_aside"
     )
@@ -119,13 +166,14 @@ fn close_block(block: Block, open: &str) -> String {
         .return_if(&format!("to_regclass('{SCHEMA}.put_aside') IS NULL"))
         .fail_if(
             open,
-            &super::sql::Failure::new(
+            &Failure::new(
                 "the migration is not complete",
                 "Mend what an earlier step has reported, then run all steps again.",
             ),
         )
         .run("PERFORM set_config('client_min_messages', 'warning', true)")
-        .run("PERFORM set_config('citus.enable_ddl_propagation', 'off', true)")
+        .run(HERE_ONLY)
         .run(format!("DROP SCHEMA {SCHEMA} CASCADE"))
+        .run(EVERYWHERE)
         .finish()
 }

@@ -84,6 +84,10 @@
           LATERAL (SELECT string_agg(o, ', ') FROM unnest(attoptions) AS o WHERE o !~ '^pg_') AS u (options) WHERE options IS NOT NULL
       UNION ALL SELECT 2, 0, t.oid, 10, format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', name, attname, attstattarget)
         FROM tables t JOIN pg_attribute ON attrelid = t.oid AND attnum > 0 AND NOT attisdropped WHERE attstattarget >= 0
+      UNION ALL SELECT 2, 0, t.oid, 11, format('ALTER TABLE %s REPLICA IDENTITY %s', name, CASE t.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
+          ELSE 'USING INDEX ' || quote_ident(identity.relname) END)
+        FROM tables t LEFT JOIN (pg_index JOIN pg_class identity ON identity.oid = indexrelid) ON indrelid = t.oid AND indisreplident
+        WHERE t.relreplident IN ('f', 'n') OR identity.relname IS NOT NULL
     ) AS s;
     FOR one IN SELECT format('DROP %s %s', CASE relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, view::regclass) AS statement
       FROM unnest(found, depths) AS v (view, depth) JOIN pg_class ON pg_class.oid = view ORDER BY depth DESC, view

@@ -7,13 +7,13 @@ use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::layout::Placement;
 use crate::plan::{KeyFate, Plan};
-use crate::rules::ObjectType;
+use crate::rules::{self, ObjectType};
 use crate::schema::CitusTable;
 
 use super::context::{ChangedForeignKey, Migration, described, regclass};
 use super::notebook::{self, SCHEMA};
 use super::sql::{Block, Failure};
-use super::{Phase, Step, checks, foreign_keys, guard, keys, local_tables, placement};
+use super::{Phase, Step, backfill, checks, foreign_keys, guard, keys, local_tables, placement};
 
 /// The way back of [`super::steps`], in order; empty where nothing would move.
 pub fn rollback_steps(plan: &Plan<'_>) -> Vec<Step> {
@@ -33,7 +33,9 @@ pub fn rollback_steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(tables.iter().map(|&table| return_table(&migration, table)));
     steps.extend(restore_keys(&migration));
     steps.extend(earlier_placements(&migration, &tables));
+    steps.push(guard::take_local_tables());
     steps.extend(restore_objects(&migration));
+    steps.extend(restore_views(&migration));
     steps.extend(foreign_keys.iter().map(|key| restore_foreign_key(&migration, key)));
     steps
         .extend(checks::put_aside_back(&migration).map(|(table, check)| checks::create_back(&migration, table, check)));
@@ -92,11 +94,8 @@ fn drop_foreign_key(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '
             is_back(migration, key.edge.referencing),
             is_back(migration, key.edge.referenced)
         ))
-        // Else Citus would take local tables out of its metadata now, and forget what it always forgets.
-        .run(foreign_keys::LEAVE_LOCAL_TABLES)
         .run(notebook::put_aside(foreign_keys::KIND, key.table, name, definition, &model))
         .run(format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table, quote_identifier(name)))
-        .run(foreign_keys::TAKE_LOCAL_TABLES)
         .finish();
     let because = "Comes back in phase constraints, as it was before the migration.".to_owned();
     Step { phase: Phase::Drop, relation: Some(key.table.clone()), statement, because }
@@ -119,6 +118,7 @@ fn restore_keys(migration: &Migration<'_, '_>) -> Vec<Step> {
     for (table, column) in keys::set_not_null_columns(migration) {
         steps.push(drop_not_null(migration, table, column));
     }
+    steps.extend(backfill::pending(migration).map(|planned| backfill::drop_added(migration, planned)));
     steps
 }
 
@@ -222,6 +222,21 @@ fn restore_objects(migration: &Migration<'_, '_>) -> Vec<Step> {
         Step { phase: Phase::Constraints, relation: Some(relation.clone()), statement, because }
     });
     objects.collect()
+}
+
+/// Views that needed a key as it was; those below come first.
+fn restore_views(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let views = rules::lost_views(&migration.plan.layout).into_iter().rev();
+    let steps = views.map(|v| &migration.graph.schema.views[v]).map(|view| {
+        let statement = migration
+            .checked_block()
+            .return_if(&format!("to_regclass({}) IS NOT NULL", quote_literal(&view.name.to_string())))
+            .run_all(view.statements.iter().cloned())
+            .finish();
+        let because = "The migration drops it, since the key by which it groups changes.".to_owned();
+        Step { phase: Phase::Constraints, relation: Some(view.name.clone()), statement, because }
+    });
+    steps.collect()
 }
 
 fn waits_for_table(migration: &Migration<'_, '_>, table: TableId, block: Block) -> Block {

@@ -156,6 +156,9 @@ fn what_destroys_waits_for_the_checks_and_what_empties_for_the_verification() {
     let graph = Graph::new(&schema);
     let plan = tenants_plan(&graph);
     for step in steps(&plan) {
+        if step.statement.starts_with("SET ") {
+            continue;
+        }
         let guard = match step.phase {
             Phase::Prepare => continue,
             Phase::Cleanup => "IF current_setting('planned_migration.verified', true) IS DISTINCT FROM",
@@ -180,8 +183,8 @@ fn losses_are_said() {
         code: "CA501",
     });
     let steps = steps(&plan);
-    let comments: Vec<_> =
-        steps.iter().filter(|s| s.phase == Phase::Constraints).map(|s| s.statement.as_str()).collect();
+    let constraints = steps.iter().filter(|s| s.phase == Phase::Constraints && s.relation.is_some());
+    let comments: Vec<_> = constraints.map(|s| s.statement.as_str()).collect();
     assert_eq!(comments.len(), 4);
     assert!(comments.iter().all(|c| c.starts_with("-- Not re-created: foreign key ")), "{comments:?}");
     let trigger = position(&steps, Phase::Drop, "DROP TRIGGER touch ON public.country");

@@ -14,7 +14,9 @@ declare_rule! {
     /// ## Why on Citus
     ///
     /// Not Citus' doing: the rows are filled while the tables are still PostgreSQL's own, and the application goes on. A
-    /// trigger that stamps `updated_at` stamps every row; one that writes an audit log writes a line for each.
+    /// trigger that stamps `updated_at` would stamp every row; one that writes an audit log would write a line for each. The
+    /// script keeps triggers and rules still by `session_replication_role`, for its own statements only. Superusers may set
+    /// that, and roles that were granted it. For anybody else they fire, and so do triggers that are `ENABLE ALWAYS`.
     ///
     /// ## Example
     ///
@@ -24,19 +26,19 @@ declare_rule! {
     ///
     /// ## Use instead
     ///
-    /// Decide for each trigger whether it should fire. To keep one still, disable it while the column is filled, and nobody
-    /// else relies on it. The script never does that by itself. A trigger `UPDATE OF` other columns does not fire.
+    /// Run the script as a superuser, or `GRANT SET ON PARAMETER session_replication_role TO ...`. Decide about triggers that
+    /// are `ENABLE ALWAYS`: to keep one still, disable it while the column is filled, and nobody else relies on it.
     ///
     /// ## When to ignore
     ///
-    /// Where what the triggers do is harmless for rows that do not really change.
+    /// Where a superuser runs the script, or what the triggers do is harmless for rows that do not really change.
     ///
     /// ## Source
     ///
     /// `src/backend/commands/trigger.c:ExecBRUpdateTriggers`
     code: "CA223", name: "backfill-fires-triggers", level: Warning, effect: Silent,
-    title: "filling the distribution column fires triggers for UPDATE",
-    remediation: "Disable triggers that must not fire, while the column is filled.",
+    title: "filling the distribution column may fire triggers for UPDATE",
+    remediation: "Run the script as a superuser, who keeps them still.",
     source: "src/backend/commands/trigger.c:ExecBRUpdateTriggers",
     check: Check::DistributionColumn { applies, word },
 }
@@ -62,9 +64,13 @@ fn word(layout: &Layout<'_>, case: &ColumnCase) -> Objection {
     let (table, column) = (name(layout, case.table), ident(&layout.graph.column(case.table, case.column).name));
     let fired = fired(layout, case);
     Objection {
-        message: format!("filling {column} updates every row of {table} and fires {}", enumerate(&fired)),
-        detail: Some("The script neither disables nor drops a trigger before it fills the column.".to_owned()),
-        hint: Some("Disable those that must not fire before the script runs; phase drop says what becomes of them.".to_owned()),
+        message: format!("filling {column} updates every row of {table}, which has {}", enumerate(&fired)),
+        detail: Some(
+            "The script keeps triggers still where whoever runs it may set session_replication_role; else they fire, and \
+             those that are ENABLE ALWAYS in any case."
+                .to_owned(),
+        ),
+        hint: Some("Run the script as a superuser; phase drop says what becomes of the triggers.".to_owned()),
         fix_sql: None,
     }
 }

@@ -70,7 +70,7 @@ mod tests {
         let mut schema = schema([table("d").columns("id bigint")]);
         let name = RelationName::new("public", "m");
         let reads = vec![RelationName::new("public", "d")];
-        schema.views.push(View { name, materialized: true, reads, bytes: Some(16384) });
+        schema.views.push(View { name, materialized: true, reads, bytes: Some(16384), ..View::default() });
         assert_eq!(found(&schema, "d: distributed id", "matview"), ["m.m"]);
         assert!(found(&schema, "", "matview").is_empty());
     }

@@ -93,7 +93,7 @@ mod tests {
             table("rental").columns("customer_id bigint"),
         ]);
         let reads = ["inventory", "payment", "rental"].map(|t| RelationName::new("public", t)).to_vec();
-        schema.views.push(View { name: RelationName::new("public", "sales"), materialized: true, reads, bytes: None });
+        schema.views.push(View { name: RelationName::new("public", "sales"), materialized: true, reads, bytes: None, ..View::default() });
         let rule = "matview-conversion";
         let distributed = "payment: distributed customer_id; rental: distributed customer_id";
         assert_eq!(found(&schema, &format!("store: reference; {distributed}"), rule), ["sales.sales"]);

@@ -68,7 +68,7 @@ mod tests {
             ]);
             let name = RelationName::new("public", "m");
             let reads = vec![RelationName::new("public", "a")];
-            schema.views.push(View { name, materialized: true, reads, bytes: Some(bytes) });
+            schema.views.push(View { name, materialized: true, reads, bytes: Some(bytes), ..View::default() });
             schema
         };
         assert_eq!(blocked(&with(2 << 30), "r: reference"), ["matview-too-big a.fk"]);

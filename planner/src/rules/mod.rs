@@ -139,6 +139,7 @@ register! {
     "CA708" cluster_on,
     "CA709" statistics_expression,
     "CA710" matview_conversion,
+    "CA711" view_groups_by_key,
     "CA901" distcol_poor_choice,
     "CA902" missing_fk_index,
     "CA903" no_primary_key,
@@ -167,6 +168,11 @@ fn binding(wanted: impl Fn(&Check) -> bool) -> Vec<&'static Rule> {
 fn in_force(layout: &Layout<'_>) -> impl Iterator<Item = &'static Rule> + use<> {
     let version = layout.graph.citus;
     RULES.iter().copied().filter(move |rule| rule.holds_for(version))
+}
+
+/// Views that a layout costs because they need a key as it is; in the order in which they can be dropped.
+pub fn lost_views(layout: &Layout<'_>) -> Vec<usize> {
+    view_groups_by_key::lost(layout)
 }
 
 /// What a widened foreign key demands of the rows; only a plan knows which it widens.

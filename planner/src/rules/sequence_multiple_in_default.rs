@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(found(&schema, "a: reference; b: reference", "sequence-multiple-in-default"), ["a.id", "b"]);
         schema.tables[1].dependencies.clear();
         let reads = vec![s("a"), s("b")];
-        schema.views.push(View { name: s("v"), materialized: false, reads, bytes: None });
+        schema.views.push(View { name: s("v"), materialized: false, reads, bytes: None, ..View::default() });
         assert_eq!(found(&schema, "b: reference", "sequence-multiple-in-default"), ["b"]);
     }
 }

@@ -44,7 +44,7 @@ declare_rule! {
 fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
     let layout = &situation.layout;
     let graph = layout.graph;
-    for table in graph.planned_tables().filter(|&t| !layout.is_local(t)) {
+    for table in graph.planned_tables().filter(|&t| !layout.is_local(t) || situation.managed[t.0]) {
         let t = graph.table(table);
         for column in t.columns.iter().filter(|c| c.identity.is_none()) {
             let wanted = match column.data_type.as_str() {

@@ -61,7 +61,7 @@ mod tests {
     fn refuses_a_view_but_not_a_table() {
         let mut schema = schema([table("t").columns("id bigint")]);
         let name = RelationName::new("public", "v");
-        schema.views.push(View { name, materialized: false, reads: Vec::new(), bytes: None });
+        schema.views.push(View { name, materialized: false, reads: Vec::new(), bytes: None, ..View::default() });
         assert_eq!(found(&schema, "v: reference; t: reference", "unsupported-relkind"), ["v"]);
         assert!(found(&schema, "v: local; t: reference", "unsupported-relkind").is_empty());
     }

@@ -90,7 +90,7 @@ mod tests {
             name: n(name),
             materialized: false,
             reads: reads.iter().map(|r| n(r)).collect(),
-            bytes: None,
+            ..View::default()
         };
         schema.views = vec![view("a", &["d"]), view("b", &["a", "l"]), view("c", &["l"])];
         assert_eq!(found(&schema, "d: distributed id", "view-mixed"), ["b.b"]);

@@ -58,6 +58,9 @@ fn says_little(graph: &Graph<'_>, measured: &[f64]) -> bool {
 /// Bytes from which a database is taken as it is, however many of its tables are empty.
 const MUCH: f64 = 100.0 * 1024.0 * 1024.0;
 
+/// Bytes of a row, where nothing else is known.
+const USUAL_WIDTH: f64 = 100.0;
+
 /// Weight of a table by what is known of it: bytes, else rows of a usual width.
 fn measured_weight(graph: &Graph<'_>, table: TableId) -> f64 {
     if graph.is_partition(table) || graph.table(table).kind == TableKind::Foreign {
@@ -66,9 +69,9 @@ fn measured_weight(graph: &Graph<'_>, table: TableId) -> f64 {
     let rows = graph.rows(table).unwrap_or(0);
     let files = graph.citus_table(table).and_then(|t| t.shard_count).unwrap_or(1).max(1);
     match graph.bytes(table).unwrap_or(0) {
-        0 => rows as f64 * 100.0,
-        // The files of an empty table have a few pages for its indexes; they say nothing.
-        bytes if rows == 0 && bytes <= 65_536 * files => 0.0,
+        0 => rows as f64 * USUAL_WIDTH,
+        // Of a few pages most are empty, on several nodes even more of them: the rows say more.
+        bytes if bytes <= 65_536 * files => rows as f64 * USUAL_WIDTH,
         bytes => bytes as f64,
     }
 }
