@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Migrates populated schemas on a live Citus, by the script that the installed advisor writes, and looks whether all is there.
 
-usage: migrate.py --socket DIR --port COORDINATOR --bindir DIR --out DIR random|payments|corpus|failures [options]
+usage: migrate.py --socket DIR --port COORDINATOR --bindir DIR --out DIR random|payments|corpus|failures|mutations [options]
 
 The cluster is that of pgrx-tests/citus/cluster.sh. What is looked at is what an owner of the database would: rows by
 count and checksum, everything that snapshot.sql finds in the catalog, the roles, columns and groups of the plan. What is
@@ -137,6 +137,25 @@ class Case:
         self.save("script.sql", self.script)
         self.rollback, _ = self.sql("SELECT advisor.plan_distribution(%s%sformat => 'rollback');" % (arguments, ", " if arguments else ""), database=database)
 
+    def rehearse(self, before, rows):
+        """Rehearses the plan: nothing may be left of it, and the steps for which a rehearsal says an error are returned."""
+        nodes = "SELECT (SELECT json_agg(c ORDER BY c) FROM (SELECT count(*) AS c FROM pg_class UNION ALL SELECT count(*) FROM pg_namespace UNION ALL " \
+                "SELECT count(*) FROM pg_proc UNION ALL SELECT count(*) FROM pg_dist_partition UNION ALL SELECT count(*) FROM pg_prepared_xacts) AS x)"
+        count = lambda: [self.server.psql(self.database, nodes, port=port)[0] for port in range(3)]
+        there = count()
+        told = self.rows_of("SELECT * FROM advisor.rehearse_migration(%s) ORDER BY step" % self.arguments)
+        if count() != there:
+            self.fault("the rehearsal has left something behind: %s before, %s after" % (there, count()))
+        self.compare_rows(rows, self.checksums())
+        after = self.snapshot()
+        for key in sorted(before.keys() | after.keys()):
+            if before.get(key) != after.get(key):
+                self.fault("the rehearsal has changed %s: %s, now %s" % (key, before.get(key), after.get(key)))
+        if [r["statement"] for r in told if r["step"]] != [s["statement"] for s in self.steps]:
+            self.fault("the rehearsal is of other steps than the plan's")
+        self.save("rehearsal.txt", "".join("%s %s\n    %s\n" % (r["step"], r["statement"][:200], r["outcome"]) for r in told))
+        return ["step %d (%s): %s" % (r["step"], self.steps[r["step"] - 1]["phase"], r["outcome"]) for r in told if r["outcome"].startswith("ERROR")]
+
     def run(self, text, name, flags=()):
         """As a DBA would. Returns what psql said, and its status."""
         path = os.path.join(self.folder, name)
@@ -154,7 +173,7 @@ class Case:
 
     def named(self, kind, relation, name, before, after):
         """Whether the plan has said that this object would be lost or otherwise."""
-        raw = re.sub(r'^"(.*)"$', lambda m: m[1].replace('""', '"'), name.rsplit(".", 1)[-1])
+        raw = name if kind != "statistics" else re.sub(r'^"(.*)"$', lambda m: m[1].replace('""', '"'), name.rsplit(".", 1)[-1])
         owners = (relation, self.root_of(relation))
         if kind.startswith("constraint") or kind in ("index", "trigger", "policy"):
             # A loss is a step of its own. What comes back has the form that it had, or one that explained() knows.
@@ -237,6 +256,8 @@ class Case:
                     self.fault("%s is in colocation group %s, not with the others of %s" % (table["relation"], number, label))
 
     def nothing_left(self):
+        # In one transaction the script cannot. One by one: all at once Citus sees a deadlock now and then.
+        self.sql("SELECT 'ANALYZE ' || logicalrelid FROM pg_dist_partition ORDER BY 1 \\gexec")
         self.install_advisor()
         again = self.rows_of("SELECT * FROM advisor.migration_steps(%s)" % self.arguments)
         if again:
@@ -349,8 +370,7 @@ def try_random(server, seed, options):
     way = {0: "file", 1: "gexec", 2: "elsewhere", 3: "one transaction"}[seed % 4]
     summary = way
 
-    def migrate(overrides):
-        case.plan(elsewhere.database if elsewhere else None, overrides)
+    def run():
         if way == "gexec":
             return case.run(gexec(case.arguments), "run.sql")
         return case.run(case.script, "run.sql", ["-1"] if way == "one transaction" else [])
@@ -368,10 +388,18 @@ def try_random(server, seed, options):
         before, rows = case.snapshot(), case.checksums()
         if sum(n for n, _ in rows.values()) < 20:
             case.fault("only %d rows were loaded" % sum(n for n, _ in rows.values()))
-        said, status = migrate(overrides)
+        case.plan(elsewhere.database if elsewhere else None, overrides)
+        foretold = None
+        if seed % 5 == 0 and not elsewhere:
+            foretold = case.rehearse(before, rows)
+            summary += ", rehearsed"
+        said, status = run()
         if refused(case, said, before, rows):
             summary += ", refused for its rows, then as its owner wants it"
-            said, status = migrate(populated.wanted(seed))
+            case.plan(elsewhere.database if elsewhere else None, populated.wanted(seed))
+            said, status = run()
+        elif foretold is not None and bool(foretold) != bool(ERROR.findall(said)):
+            case.fault("the rehearsal and the script end otherwise: %s" % (foretold or "only the script fails"))
         if case.said_no_error(said, status):
             case.compare_all(before, rows)
             if not case.faults and seed % 3 == 0:
@@ -407,8 +435,7 @@ def try_payments(server, which, options):
         case.sql(schema)
         if which == "badly distributed":
             # Foreign keys that Citus refused were given up; the events spread by their own number.
-            case.sql("DELETE FROM payment_events WHERE event_id > 20000;"
-                     "ALTER TABLE payment_events DROP CONSTRAINT payment_events_payment_users_fk, DROP CONSTRAINT payment_events_payment_merchants_fk;"
+            case.sql("ALTER TABLE payment_events DROP CONSTRAINT payment_events_payment_users_fk, DROP CONSTRAINT payment_events_payment_merchants_fk;"
                      "SELECT create_reference_table('event_types');"
                      "SELECT create_distributed_table('payment_events', 'event_id', colocate_with => 'none');"
                      "SELECT create_distributed_table('payment_users', 'user_id', colocate_with => 'none');"
@@ -483,17 +510,37 @@ def fill(case):
     return sum(n for n, _ in case.checksums().values()), [name for name, _ in empty]
 
 
-def injected(steps, at, goes_on):
-    r"""The script with a statement that fails when it has done its work; psql stops there, or goes on as \gexec does."""
+# How a statement fails when its work is done, or, with no time to do it, in the middle of that.
+FAILURES = {"error": ["BEGIN;", "%s", "SELECT 1 / 0 AS injected;", "COMMIT;"],
+            "killed": ["BEGIN;", "%s", "SELECT pg_terminate_backend(pg_backend_pid()) AS injected;", "COMMIT;"],
+            "no time": ["SET statement_timeout = '4ms';", "%s", "SET statement_timeout = 0;", "SELECT 1 / 0 AS injected;"]}
+
+
+def injected(steps, at, failure, goes_on=False):
+    r"""The script up to a statement that fails. With goes_on all of it, as \gexec goes on."""
     lines = ["\\set ON_ERROR_STOP %s" % ("off" if goes_on else "on")]
-    for number, statement in enumerate(steps):
-        lines += ["BEGIN;", statement, "SELECT 1 / 0 AS injected;", "COMMIT;"] if number == at else [statement]
+    for number, statement in enumerate(steps if goes_on else steps[:at + 1]):
+        lines += [line % statement if "%s" in line else line for line in FAILURES[failure]] if number == at else [statement]
     return "\n".join(lines) + "\n"
 
 
+def cut(case, steps, at, failure, before, rows, goes_on=False):
+    """Runs the steps until one fails. Nothing may be lost."""
+    said, _ = case.run(injected(steps, at, failure, goes_on), "cut.sql")
+    seen = len(case.faults)
+    first = (ERROR.findall(said) or ["nothing"])[0]
+    if not re.search("division by zero|terminating connection|statement timeout|canceling statement|server closed the connection", first):
+        case.fault("another failure than the one that was asked for: " + first)
+    case.compare_rows(rows, case.checksums())
+    case.nothing_forgotten(before)
+    about = "step %d (%s of %s, %s): " % (at + 1, case.steps[min(at, len(case.steps) - 1)]["phase"], case.steps[min(at, len(case.steps) - 1)]["relation"], failure)
+    case.faults[seen:] = [about + f for f in case.faults[seen:]]
+
+
 def try_failures(server, seed, options):
-    """Each statement in turn fails. Nothing may be lost, and a second run completes: the same script, or a plan made
-    anew. Then all failures one after the other on the same database."""
+    """Each statement in turn fails, and the run after it goes on from there until the next one: so each state that a script
+    can be cut in is one that a second run has continued. Once all runs are of one script; for every other seed, once more,
+    each is of a plan made anew. From some of the states twins of the database go on at once to the end."""
     base = Case(server, "base", os.path.join(options.out, "failures-%06d" % seed), options)
     faults, tried = [], 0
     try:
@@ -501,43 +548,139 @@ def try_failures(server, seed, options):
         base.plan(None, populated.overrides(seed))
         steps = [s["statement"] for s in base.steps]
         runnable = [n for n, s in enumerate(steps) if not s.startswith("--")]
-        for turn, at in enumerate(runnable):
-            goes_on, anew = turn % 2 == 1, turn % 4 >= 2
-            case = base.twin("fail", "at-%03d" % at)
+
+        def chain(anew):
+            nonlocal tried
+            case = base.twin("anew" if anew else "chain", "anew" if anew else "chain")
             try:
                 case.copy_of(base)
-                said, _ = case.run(injected(steps, at, goes_on), "first.sql")
-                if "division by zero" not in said:
-                    case.fault("the statement was not reached: " + said[-500:])
-                case.compare_rows(rows, case.checksums())
-                case.nothing_forgotten(before)
-                if anew:
-                    case.issues = base.issues + case.rows_of("SELECT * FROM advisor.plan_issues(%s)" % case.arguments)
-                said, status = case.run(gexec(case.arguments) if anew else base.script, "second.sql")
-                if case.said_no_error(said, status, "the second run"):
-                    case.compare_all(before, rows)
+                case.arguments = base.arguments
+                for turn, at in enumerate(runnable):
+                    failure = list(FAILURES)[turn % len(FAILURES)]
+                    if anew:
+                        issues = case.issues
+                        now = case.rows_of("SELECT * FROM advisor.migration_steps(%s) ORDER BY step" % case.arguments)
+                        case.issues = issues + case.rows_of("SELECT * FROM advisor.plan_issues(%s)" % case.arguments)
+                        # What is done is not in it any more.
+                        place = len(now) - (len(steps) - at)
+                        if place < 0 or now[place]["statement"].startswith("--"):
+                            continue
+                        case.steps = base.steps + now
+                        cut(case, [s["statement"] for s in now], place, failure, before, rows)
+                    else:
+                        cut(case, steps, at, failure, before, rows)
+                    tried += 1
+                    if case.faults:
+                        break
+                if not case.faults:
+                    said, status = case.run(gexec(case.arguments) if anew else base.script, "last.sql")
+                    if case.said_no_error(said, status, "the last run"):
+                        case.compare_all(before, rows)
+                faults.extend(("plans made anew: " if anew else "one script: ") + f for f in case.faults)
             finally:
                 if not (options.keep and case.faults):
                     drop(server, case.database)
-            tried += 1
-            faults += ["step %d (%s, psql %s, then %s): %s" % (at + 1, base.steps[at]["phase"], "goes on" if goes_on else "stops",
-                                                               "a new plan" if anew else "the same script", f) for f in case.faults]
-        case = base.twin("chain", "chain")
-        try:
-            case.copy_of(base)
-            for at in runnable:
-                case.run(injected(steps, at, False), "cut.sql")
+
+        chain(False)
+        if seed % 2:
+            chain(True)
+        for turn, at in enumerate(runnable):
+            if turn % 8 != seed % 8:
+                continue
+            anew = turn // 8 % 2 == 1
+            case = base.twin("fail", "at-%03d" % at)
+            try:
+                case.copy_of(base)
+                cut(case, steps, at, "error", before, rows, goes_on=True)
                 tried += 1
-            said, status = case.run(base.script, "last.sql")
-            if case.said_no_error(said, status, "the last run"):
-                case.compare_all(before, rows)
-            faults += ["cut everywhere: " + f for f in case.faults]
-        finally:
-            drop(server, case.database)
+                if anew:
+                    case.issues = base.issues + case.rows_of("SELECT * FROM advisor.plan_issues(%s)" % case.arguments)
+                    case.steps = base.steps + case.rows_of("SELECT * FROM advisor.migration_steps(%s) ORDER BY step" % case.arguments)
+                said, status = case.run(gexec(case.arguments) if anew else base.script, "second.sql")
+                if case.said_no_error(said, status, "the second run"):
+                    case.compare_all(before, rows)
+                faults += ["psql goes on, then %s: step %d: %s" % ("a new plan" if anew else "the same script", at + 1, f) for f in case.faults]
+            finally:
+                if not (options.keep and case.faults):
+                    drop(server, case.database)
     finally:
         if not options.keep:
             drop(server, base.database)
     return faults, "%d statements, %d failures" % (len(runnable), tried)
+
+
+def unguarded(step):
+    """A step of the end that finds nothing wrong."""
+    return step if step["phase"] not in ("validate", "cleanup") else {**step, "statement": step["statement"].replace("RAISE EXCEPTION USING", "RAISE LOG USING")}
+
+
+def changed(steps, phase, old, new, last=False):
+    """The steps with the first of that phase in which something is found changed there; None where there is none."""
+    found = [n for n, s in enumerate(steps) if s["phase"] == phase and re.search(old, s["statement"])]
+    if not found:
+        return None
+    at = found[-1 if last else 0]
+    return steps[:at] + [{**steps[at], "statement": re.sub(old, new, steps[at]["statement"], count=1)}] + steps[at + 1:]
+
+
+def added(steps, statement):
+    return steps + [{"phase": "cleanup", "relation": None, "statement": statement, "because": ""}]
+
+
+ANY = "DO $$ DECLARE t regclass; i text; BEGIN SELECT %s INTO t, i FROM %s ORDER BY 1 LIMIT 1; IF t IS NULL THEN RAISE EXCEPTION 'not applicable'; END IF; EXECUTE %s; END $$;"
+# Scripts that are wrong, each of which must be found out by what is looked at afterwards.
+MUTATIONS = {
+    "a foreign key stays away": lambda steps: changed(steps, "constraints", r"(?m)^  ALTER TABLE .* ADD CONSTRAINT .* FOREIGN KEY .*;$", "  PERFORM 1;"),
+    "a foreign key comes back NOT VALID": lambda steps: changed(steps, "constraints", r"(?m)^(  ALTER TABLE .* ADD CONSTRAINT .* FOREIGN KEY .*?(?<!NOT VALID));$", r"\1 NOT VALID;"),
+    "a foreign key comes back on the coordinator only": lambda steps: changed(
+        steps, "constraints", r"(?m)^(  ALTER TABLE .* ADD CONSTRAINT .* FOREIGN KEY .*;)$", r"  PERFORM set_config('citus.enable_ddl_propagation', 'off', true); \1"),
+    "a row is changed": lambda steps: added(steps, ANY % (
+        "logicalrelid, ''", "pg_dist_partition JOIN pg_attribute ON attrelid = logicalrelid AND attname = 'note' WHERE partmethod = 'h' OR repmodel = 't'",
+        "'UPDATE ' || t || ' SET note = ''changed'''")),
+    "an index is lost": lambda steps: added(steps, ANY % (
+        "indrelid, indexrelid::regclass", "pg_index JOIN pg_dist_partition ON logicalrelid = indrelid WHERE NOT indisunique", "'DROP INDEX ' || i")),
+    "a comment is lost": lambda steps: added(steps, ANY % (
+        "logicalrelid, ''", "pg_dist_partition JOIN pg_description ON objoid = logicalrelid AND objsubid = 0", "'COMMENT ON TABLE ' || t || ' IS NULL'")),
+    "a grant is lost": lambda steps: added(steps, ANY % (
+        "logicalrelid, ''", "pg_dist_partition JOIN pg_class ON oid = logicalrelid WHERE relacl::text ~ 'migration_reader'", "'REVOKE ALL ON ' || t || ' FROM migration_reader'")),
+    "a sequence starts again": lambda steps: added(steps, ANY % (
+        "c.oid::regclass, ''", "pg_class c JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'i' AND d.classid = 'pg_class'::regclass JOIN pg_sequences s ON s.sequencename = c.relname "
+        "AND s.last_value > 1 WHERE relkind = 'S'", "format('SELECT setval(%L, 1)', t)")),
+    "a table stays local": lambda steps: changed(steps, "reference", r"PERFORM create_reference_table\(.*\);", "PERFORM 1;"),
+    "a table stands alone": lambda steps: changed(steps, "distribute", r"colocate_with => '(?!none)(?:[^']|'')*'", "colocate_with => 'none'", last=True),
+    "the notebook stays": lambda steps: steps[:-1],
+    "a constraint is lost in a shard": lambda steps: added(steps, ANY % (
+        "conrelid, conname", "pg_constraint JOIN pg_dist_partition ON logicalrelid = conrelid WHERE contype = 'c' AND partmethod = 'h' AND conparentid = 0 AND coninhcount = 0",
+        "format($c$SELECT run_command_on_shards(%L, $x$ALTER TABLE %%s DROP CONSTRAINT %I$x$)$c$, t, i)")),
+}
+
+
+def try_mutations(server, name, options):
+    """A script that is wrong: whether what is looked at finds it out."""
+    caught, tried, missed = 0, 0, []
+    for seed in range(options.seed, options.seed + 12):
+        if tried == 3:
+            break
+        case = Case(server, "mutated", os.path.join(options.out, "mutation-%s-%d" % (name.replace(" ", "-"), seed)), options)
+        try:
+            before, rows = ready(case, populated.generate(seed))
+            case.plan(None, populated.overrides(seed))
+            steps = MUTATIONS[name](list(map(unguarded, case.steps)))
+            if not case.steps or steps is None:
+                continue
+            said, status = case.run("\n".join(s["statement"] for s in steps) + "\n", "run.sql")
+            if "not applicable" in said or any(e.endswith(REFUSALS) for e in ERROR.findall(said)):
+                continue
+            tried += 1
+            if case.said_no_error(said, status):
+                case.compare_all(before, rows)
+            caught += bool(case.faults)
+            if not case.faults:
+                missed.append("nobody has noticed, with seed %d" % seed)
+            case.save("faults.txt", "\n".join(case.faults))
+        finally:
+            drop(server, case.database)
+    return missed or ([] if tried else ["never applicable"]), "%d of %d found out" % (caught, tried)
 
 
 def main():
@@ -554,12 +697,12 @@ def main():
     parser.add_argument("--only", action="append", help="of these names or seeds")
     parser.add_argument("--keep", action="store_true", help="leave the databases")
     parser.add_argument("--verbose", action="store_true")
-    parser.add_argument("what", choices=["random", "payments", "corpus", "failures"])
+    parser.add_argument("what", choices=["random", "payments", "corpus", "failures", "mutations"])
     options = parser.parse_args()
     server = Server(options.socket, options.port, options.bindir)
     seeds = [int(n) for n in options.only] if options.only and not options.corpus else range(options.seed, options.seed + options.cases)
     schemas = sorted(glob.glob(os.path.join(options.corpus or "", "*.sql")))
-    ways = {"random": (try_random, seeds), "failures": (try_failures, seeds), "payments": (try_payments, ["as it is", "badly distributed"]),
+    ways = {"random": (try_random, seeds), "failures": (try_failures, seeds), "payments": (try_payments, ["as it is", "badly distributed"]), "mutations": (try_mutations, list(MUTATIONS)),
             "corpus": (try_corpus, [p for p in schemas if not options.only or os.path.basename(p)[:-4] in options.only])}
     attempt, cases = ways[options.what]
     good, started = 0, time.time()

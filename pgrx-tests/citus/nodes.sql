@@ -2,12 +2,15 @@
 -- distributed, reference and managed local tables, and the tables of the same name on the workers.
 SET search_path = '';
 SET client_min_messages = warning;
+-- A foreign key from a reference to a local table is on the coordinator only, where both are.
 CREATE TEMP TABLE form AS SELECT $form$
 	SELECT pg_catalog.concat_ws(' | ',
 		(SELECT pg_catalog.string_agg(contype::text || CASE WHEN convalidated THEN '' ELSE '?' END || CASE WHEN condeferrable THEN 'd' ELSE '' END, ' '
 				ORDER BY contype::text, convalidated, condeferrable)
 			FROM pg_catalog.pg_constraint k WHERE conrelid = t.oid AND contype <> 't'
-			AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint u WHERE u.oid = k.conparentid AND u.conrelid = k.conrelid)),
+			AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint u WHERE u.oid = k.conparentid AND u.conrelid = k.conrelid)
+			AND NOT (contype = 'f' AND EXISTS (SELECT FROM pg_catalog.pg_dist_partition r JOIN pg_catalog.pg_dist_partition l ON l.logicalrelid = k.confrelid
+				WHERE r.logicalrelid = k.conrelid AND r.repmodel = 't' AND l.partmethod = 'n' AND l.repmodel <> 't'))),
 		(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', indisunique, indisvalid, indnkeyatts, indnatts, indpred IS NOT NULL, indexprs IS NOT NULL), ' '
 				ORDER BY indisunique, indisvalid, indnkeyatts, indnatts, indpred IS NOT NULL, indexprs IS NOT NULL)
 			FROM pg_catalog.pg_index WHERE indrelid = t.oid),

@@ -43,6 +43,7 @@ class Table:
         self.references = []        # other ends of foreign keys
         self.tenants = []           # a detail's: of each row, by its parent
         self.disagrees = False      # two parents of a row belong to different tenants
+        self.ruled = False          # has rules: nobody can say what they would make of an UPDATE
 
 
 class Populated:
@@ -379,7 +380,7 @@ class Populated:
             if t.kind == "lookup":
                 if self.r.random() < often:
                     wanted[t.full] = {"role": "reference"}
-            elif t.kind == "alone" or t.disagrees:
+            elif t.kind == "alone" or t.kind == "detail" and (t.disagrees or t.ruled):
                 wanted[t.full] = {"role": "local"}
             elif t.tenant or t.kind == "detail":
                 column = t.tenant or self.tenant_column
@@ -446,6 +447,7 @@ class Populated:
             if r.random() < 0.2:
                 sql.append("ALTER TABLE %s FORCE ROW LEVEL SECURITY" % t.full)
         if self.chance("rules", 0.06) and not t.partition:
+            t.ruled = True
             name = quote(self.name("ru", "object names")[:63])
             sql.append("CREATE RULE %s AS ON DELETE TO %s WHERE old.note = 'keep' DO INSTEAD NOTHING" % (name, t.full))
             if r.random() < 0.3:

@@ -195,7 +195,7 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
         "unique or exclusion index",
         "SELECT indrelid, indrelid, relname, pg_get_indexdef(indexrelid)\n        \
          FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid\n        \
-         WHERE (indisunique OR indisexclusion) AND indrelid IN (SELECT relid FROM planned WHERE moves)",
+         WHERE (indisunique OR indisexclusion) AND indrelid IN (SELECT relid FROM planned WHERE moves::boolean)",
         known_keys(migration),
     ));
     let triggers = migration.pending_tables().flat_map(|t| {
@@ -205,7 +205,7 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
     queries.push(unknown(
         "trigger",
         "SELECT tgrelid, tgrelid, tgname, pg_get_triggerdef(oid) FROM pg_trigger\n        \
-         WHERE NOT tgisinternal AND tgparentid = 0 AND tgrelid IN (SELECT relid FROM planned WHERE moves)",
+         WHERE NOT tgisinternal AND tgparentid = 0 AND tgrelid IN (SELECT relid FROM planned WHERE moves::boolean)",
         triggers.collect(),
     ));
     queries.extend(dependent_views(migration));

@@ -169,7 +169,8 @@ fn counted(block: Block, migration: &Migration<'_, '_>, table: TableId, call: &s
         .finish()
 }
 
-/// Removes the copies on the coordinator. Citus would also empty a plain table that references a distributed one through
+/// Removes the copies on the coordinator, whose statistics stay: those of the columns, which no later ANALYZE would find here.
+/// Citus would also empty a plain table that references a distributed one through
 /// another: its own check looks one step far, this one looks all the way.
 pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration
@@ -188,6 +189,11 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
             let statement = migration
                 .verified_block()
                 .run(format!("UPDATE {SCHEMA}.tables SET cleaned = true WHERE relation = {literal}"))
+                .run(format!(
+                    "BEGIN\n    ANALYZE {name};\n  EXCEPTION WHEN OTHERS THEN\n    \
+                     RAISE WARNING USING MESSAGE = {}, DETAIL = SQLERRM, HINT = 'Run ANALYZE when the migration is over.';\n  END",
+                    quote_literal(&format!("{name} gets no statistics now"))
+                ))
                 .return_if(&size_left)
                 .fail_if(
                     &format!("NOT ({})", migration.is_placed(table)),
@@ -206,7 +212,10 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
                     quote_literal(&name.to_string())
                 ))
                 .finish();
-            let because = "The rows are on the nodes; this removes the copy that nobody sees any more.".to_owned();
+            let because =
+                "The rows are on the nodes: their statistics are made there, and the copy goes that nobody sees any \
+                           more."
+                    .to_owned();
             Step { phase: Phase::Cleanup, relation: Some(name.clone()), statement, because }
         })
         .collect()
