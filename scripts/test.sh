@@ -8,7 +8,7 @@ command_name="make test"
 . "$project_dir/scripts/extension_files.sh"
 . "$project_dir/scripts/scratch_server.sh"
 
-suites=(format lint shell planner backend sql isolation replication stress dump restore corpus oracle script)
+suites=(format lint shell planner backend sql isolation replication stress dump restore corpus experts oracle script)
 # Beside the usual ones: what takes a server that has Citus, and what is not finished (differential: issue of foreign keys).
 more_suites=(differential citus migration)
 read -ra chosen <<<"${SUITES:-${suites[*]}}"
@@ -31,6 +31,7 @@ describe() {
 	dump) printf 'loading of dumps' ;;
 	restore) printf 'constraints through dump and restore' ;;
 	corpus) printf 'corpus of real schemas' ;;
+	experts) printf 'what an expert would choose' ;;
 	oracle) printf 'answers of a real Citus' ;;
 	script) printf 'migration script without Citus' ;;
 	citus) printf 'random schemas, asked of Citus' ;;
@@ -140,6 +141,10 @@ run_corpus() {
 	pgrx-tests/corpus
 }
 
+run_experts() {
+	pgrx-tests/experts/check
+}
+
 run_oracle() {
 	pgrx-tests/oracle
 }
@@ -198,14 +203,14 @@ for suite in "${chosen[@]}"; do
 	say "== $(describe "$suite")"
 	suite_started=$SECONDS
 	case $suite in
-	sql | isolation | replication | stress | differential | corpus | oracle | citus | migration)
+	sql | isolation | replication | stress | differential | corpus | experts | oracle | citus | migration)
 		# Once, after cargo pgrx test, which installs a build of its own with the tests in it.
 		if [ -z "$installed" ]; then
 			if (build_extension && install_extension); then installed=yes; else installed=no; fi
 		fi
 		;;
 	esac
-	if [ "$installed" = no ] && [[ " sql isolation replication stress differential corpus oracle script citus migration " == *" $suite "* ]]; then
+	if [ "$installed" = no ] && [[ " sql isolation replication stress differential corpus experts oracle script citus migration " == *" $suite "* ]]; then
 		printf 'Not run: the extension could not be built and installed.\n' | tee "$log"
 		status=1
 	else

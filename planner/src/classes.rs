@@ -91,6 +91,29 @@ impl ColumnClasses {
         self.classes[self.class(table, column)].members.iter().any(|m| m.0 != table)
     }
 
+    /// Whether a table has a column of a class.
+    pub fn holds(&self, class: ClassId, table: TableId) -> bool {
+        let members = &self.classes[class].members;
+        members.get(members.partition_point(|m| m.0 < table)).is_some_and(|m| m.0 == table)
+    }
+
+    /// Place of a distribution column's name, 0 being best: among the usual tenants, then any that names something else, then
+    /// the table's own key (`event_id` of `events`) that no other table shares, then what names nothing at all.
+    pub fn rank(&self, graph: &Graph<'_>, table: TableId, column: ColumnId) -> usize {
+        let class = &self.classes[self.class(table, column)];
+        if class.name_rank < NAMELESS || self.is_shared(table, column) {
+            return class.name_rank;
+        }
+        match entity_of(proper_name(graph, (table, column))) {
+            Some(stem) if NO_ENTITIES.contains(&stem.as_str()) => NAMELESS + 1,
+            Some(stem) => {
+                let own = spelling(&singular(&graph.table(table).name.name.to_lowercase()));
+                NAMELESS + usize::from(own.ends_with(&spelling(&stem)))
+            }
+            None => NAMELESS + 2,
+        }
+    }
+
     /// Whether only its name puts the column into its class.
     pub fn is_inferred(&self, table: TableId, column: ColumnId) -> bool {
         self.inferred.contains(&(table, column))
@@ -122,26 +145,50 @@ fn infer(
     declared: &BTreeSet<(TableId, ColumnId)>,
     sets: &mut UnionFind,
 ) -> BTreeSet<(TableId, ColumnId)> {
-    let mut by_name: BTreeMap<&str, Vec<(TableId, ColumnId)>> = BTreeMap::new();
+    let leading = leading_names(graph);
+    // By spelling without case and underscores: `customer_id` and `customerId` are one name.
+    let mut by_name: BTreeMap<String, (String, Vec<(TableId, ColumnId)>)> = BTreeMap::new();
     for table in graph.planned_tables() {
-        let prefix = column_prefix(graph.table(table));
-        for (position, column) in graph.table(table).columns.iter().enumerate() {
-            let name = column.name.strip_prefix(prefix).unwrap_or(&column.name);
-            if names_an_entity(name) {
-                by_name.entry(name).or_default().push((table, position));
+        for position in 0..graph.table(table).columns.len() {
+            let name = proper_name(graph, (table, position));
+            let (spelled, stem) = (spelling(name), entity_of(name));
+            let is_key = name.to_lowercase().ends_with("_key");
+            let stem = match stem {
+                // `cache_key`, `api_key` name something only where there is such a table.
+                Some(stem) if is_key && tables_called(graph, &stem).is_empty() => None,
+                Some(stem) if NO_ENTITIES.contains(&stem.as_str()) => None,
+                stem => stem,
+            };
+            if let Some(stem) = stem.or_else(|| leading.contains(&spelled).then(|| name.to_lowercase())) {
+                by_name.entry(spelled).or_insert_with(|| (stem, Vec::new())).1.push((table, position));
             }
         }
     }
     let mut inferred = BTreeSet::new();
-    for (name, columns) in by_name {
-        let entity = tables_named_by(graph, name);
+    for (stem, columns) in by_name.into_values() {
+        let entity = tables_called(graph, &stem);
+        let fits = |at: (TableId, ColumnId), other: (TableId, ColumnId)| {
+            other != at && same_type(column(graph, other), column(graph, at))
+        };
+        // Foreign keys of several columns say that both tables have the same tenant, not who that is.
+        if let [key] = entity[..] {
+            for &at in columns.iter().filter(|&&at| declared.contains(&at) && fits(at, key)) {
+                if is_in_composites_only(graph, at) && sets.find(at) != sets.find(key) {
+                    sets.union(at, key);
+                    inferred.insert(at);
+                }
+            }
+        }
         for &at in columns.iter().filter(|at| !declared.contains(at)) {
-            let fits =
-                |other: &(TableId, ColumnId)| *other != at && same_type(column(graph, *other), column(graph, at));
             let schema = &graph.table(at.0).name.schema;
             let nearby = |other: &&(TableId, ColumnId)| graph.table(other.0).name.schema == *schema;
-            let anchors: Vec<_> =
-                columns.iter().filter(|c| declared.contains(c)).chain(&entity).filter(|c| fits(c)).copied().collect();
+            let anchors: Vec<_> = columns
+                .iter()
+                .filter(|c| declared.contains(c))
+                .chain(&entity)
+                .filter(|c| fits(at, **c))
+                .copied()
+                .collect();
             let close: Vec<_> = anchors.iter().filter(nearby).copied().collect();
             let anchors = if close.is_empty() { anchors } else { close };
             // Columns of one name that lead to different things say nothing.
@@ -151,7 +198,7 @@ fn infer(
                 0 => columns
                     .iter()
                     .filter(|c| !(declared.contains(c) || is_key(graph, at) && is_key(graph, **c)))
-                    .filter(|c| fits(c))
+                    .filter(|c| fits(at, **c))
                     .find(nearby)
                     .copied(),
                 1 => anchors.first().copied(),
@@ -177,9 +224,51 @@ fn column_prefix(table: &Table) -> &str {
     if all && !own { prefix } else { "" }
 }
 
-/// Whether a column name says of which entity it is the key: `user_id`, `user_uuid`, `userId`, not plain `id`.
-fn names_an_entity(name: &str) -> bool {
-    entity_of(name).is_some_and(|e| !e.is_empty())
+/// Whether a column is in foreign keys of several columns only.
+fn is_in_composites_only(graph: &Graph<'_>, at: (TableId, ColumnId)) -> bool {
+    let mut outgoing = graph.outgoing(at.0).filter(|e| e.columns.iter().any(|c| c.0 == at.1));
+    let mut incoming = graph.incoming(at.0).filter(|e| e.columns.iter().any(|c| c.1 == at.1));
+    outgoing.all(|e| e.columns.len() > 1) && incoming.all(|e| e.columns.len() > 1)
+}
+
+/// A column's name without the prefix that all columns of its table have.
+fn proper_name<'g>(graph: &'g Graph<'_>, at: (TableId, ColumnId)) -> &'g str {
+    let name = &graph.column(at.0, at.1).name;
+    name.strip_prefix(column_prefix(graph.table(at.0))).unwrap_or(name)
+}
+
+/// A name without case and underscores.
+fn spelling(name: &str) -> String {
+    name.to_lowercase().replace('_', "")
+}
+
+/// `external_id` is each table's own, `parent_id` another row of the same table: words before `id` that name no table.
+const NO_ENTITIES: [&str; 12] =
+    ["external", "internal", "remote", "legacy", "public", "original", "parent", "root", "previous", "next", "row", ""];
+
+/// Names that tell rows of one table apart, or describe them, whatever key they lead.
+const OWN_NAMES: [&str; 20] = [
+    "id", "uuid", "guid", "oid", "pk", "seq", "sequence", "key", "code", "name", "title", "slug", "type", "kind",
+    "status", "state", "version", "position", "locale", "language",
+];
+
+/// Tables whose key has to begin with a column of a name, for the name to say what their rows belong to.
+const LED_BY_NAME: usize = 3;
+
+/// Names of columns that lead keys of several columns in several tables (`server_host` of `(server_host, username)`): they say
+/// what rows belong to, though no `_id` does. As [`spelling`].
+fn leading_names(graph: &Graph<'_>) -> BTreeSet<String> {
+    let mut led: BTreeMap<String, usize> = BTreeMap::new();
+    for table in graph.planned_tables() {
+        let t = graph.table(table);
+        let composite = t.indexes.iter().filter(|i| i.unique && i.columns.iter().filter(|c| c.key).count() > 1);
+        let first = composite.filter_map(|i| graph.find_column(table, i.columns.first()?.column.as_deref()?));
+        let names: BTreeSet<String> = first.map(|c| spelling(proper_name(graph, (table, c)))).collect();
+        for name in names.into_iter().filter(|n| !OWN_NAMES.contains(&n.as_str())) {
+            *led.entry(name).or_default() += 1;
+        }
+    }
+    led.into_iter().filter(|(_, tables)| *tables >= LED_BY_NAME).map(|(name, _)| name).collect()
 }
 
 /// `user` of `user_id`, `userId`, `user_uuid`, `user_key`.
@@ -195,10 +284,16 @@ fn entity_of(name: &str) -> Option<String> {
 
 /// Single-column keys of tables that a column name points at.
 fn tables_named_by(graph: &Graph<'_>, name: &str) -> Vec<(TableId, ColumnId)> {
-    let Some(stem) = entity_of(name) else { return Vec::new() };
+    entity_of(name).map(|stem| tables_called(graph, &stem)).unwrap_or_default()
+}
+
+/// Single-column keys of the tables of an entity: `user` or `users`, also `dim_user` and `user_dim` of a star.
+fn tables_called(graph: &Graph<'_>, stem: &str) -> Vec<(TableId, ColumnId)> {
+    let stem = spelling(stem);
     let is_named = |table: &str| {
         let table = table.to_lowercase();
-        singular(&table) == stem || table == stem
+        let plain = table.strip_prefix("dim_").or_else(|| table.strip_suffix("_dim")).unwrap_or(&table);
+        spelling(&singular(plain)) == stem || spelling(plain) == stem
     };
     graph
         .planned_tables()
@@ -210,10 +305,7 @@ fn tables_named_by(graph: &Graph<'_>, name: &str) -> Vec<(TableId, ColumnId)> {
 /// Whether two columns of different tables hold the same thing for rows that reference each other, as far as names can tell:
 /// both are called the same (`tenant_id`, `tenantId`), or one is the key of the table that the other is named after.
 pub fn means_the_same(graph: &Graph<'_>, a: (TableId, ColumnId), b: (TableId, ColumnId)) -> bool {
-    let name = |at: (TableId, ColumnId)| {
-        let name = &graph.column(at.0, at.1).name;
-        name.strip_prefix(column_prefix(graph.table(at.0))).unwrap_or(name).to_lowercase().replace('_', "")
-    };
+    let name = |at: (TableId, ColumnId)| spelling(proper_name(graph, at));
     let named_after = |at: (TableId, ColumnId), key: (TableId, ColumnId)| {
         is_key(graph, key) && tables_named_by(graph, &graph.column(at.0, at.1).name).contains(&key)
     };

@@ -24,6 +24,9 @@ const NOT_LOADED: &str = "pg_stat_statements is not loaded";
 /// Waits for a lock so long, in milliseconds, the first time; a table that is locked then will be later, too.
 const PATIENCE: u32 = 100;
 
+/// What recursive queries begin with, the most usual first.
+const STARTS: [&str; 5] = ["integer", "bigint", "date", "timestamptz", "numeric"];
+
 /// A statement with what it costs today.
 pub struct Statement {
     pub queryid: Option<i64>,
@@ -217,9 +220,17 @@ impl Reader {
             None => code,
         };
         if code == PgSqlErrorCode::ERRCODE_GROUPING_ERROR
-            && let Ok(found) = analyse(&text::without_parameters(&mended), path, self.patience)?
+            && let Ok(found) = analyse(&text::with_equal_groups(&mended), path, self.patience)?
         {
             return Ok(Ok(found));
+        }
+        if matches!(code, PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION | PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH) {
+            for data_type in STARTS {
+                let Some(typed) = text::with_typed_items(&mended, data_type) else { break };
+                if let Ok(found) = analyse(&typed, path, self.patience)? {
+                    return Ok(Ok(found));
+                }
+            }
         }
         Ok(first)
     }

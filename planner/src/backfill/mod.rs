@@ -139,6 +139,7 @@ pub struct Backfills {
     sources: HashMap<(TableId, ColumnId), ClassId>,
     /// The class of the tenant, where the schema has one: see [`tenant`].
     tenant: Option<(ClassId, BTreeSet<TableId>)>,
+    is_sure: bool,
 }
 
 impl Backfills {
@@ -146,7 +147,10 @@ impl Backfills {
     /// out for the number of others.
     pub fn new(graph: &Graph<'_>, classes: &ColumnClasses, wanted: &[(TableId, String)]) -> Self {
         let roads = Roads::new(graph);
-        let roots = classes.classes.iter().enumerate().filter(|(_, class)| is_root(graph, class));
+        let held = held_by_most(graph, classes);
+        let is_root =
+            |&(id, class): &(ClassId, &Class)| is_root(graph, class) || held == Some(id) && is_hashed(graph, class);
+        let roots = classes.classes.iter().enumerate().filter(is_root);
         let reaches: BTreeMap<ClassId, Reach> =
             roots.map(|(id, class)| (id, Reach::new(graph, &roads, class))).filter(|(_, r)| !r.is_empty()).collect();
         let mut reached_by: BTreeMap<TableId, Vec<ClassId>> = BTreeMap::new();
@@ -206,8 +210,10 @@ impl Backfills {
         let offered: BTreeSet<ClassId> = chosen.iter().map(|c| c.1).collect();
         let members = |&class: &ClassId| classes.classes[class].members.iter().map(move |&m| (m, class));
         let sources = offered.iter().flat_map(members).collect();
-        let tenant = tenant(graph, classes, &reaches);
-        Backfills { of, tables, sources, tenant }
+        let tenant = tenant(graph, classes, &reaches, held);
+        // A user's key is in many a schema that is not made for users to be apart.
+        let is_sure = held.is_some() || tenant.as_ref().is_some_and(|t| classes.classes[t.0].name_rank < NAMELESS - 1);
+        Backfills { of, tables, sources, tenant, is_sure }
     }
 
     /// What is offered to a planned table, in the order of the positions behind its own columns.
@@ -238,18 +244,35 @@ impl Backfills {
         self.tenant.as_ref().map_or(0, |t| t.1.len())
     }
 
+    /// The class of the tenant's key.
+    pub fn tenant(&self) -> Option<ClassId> {
+        self.tenant.as_ref().map(|t| t.0)
+    }
+
+    /// Whether more than the usual sort of names says that there are tenants: keys do, or a name that is not just that of a user.
+    pub fn is_made_for_tenants(&self) -> bool {
+        self.is_sure
+    }
+
     /// The class of the tenant's key, if the table's rows belong to a tenant: it has the column, or reaches it.
     pub fn tenant_of(&self, table: TableId) -> Option<ClassId> {
         self.tenant.as_ref().filter(|(_, tables)| tables.contains(&table)).map(|t| t.0)
     }
 }
 
-/// Whether a class could be what a hierarchy hangs on: the key of a table, or a column that is called like a tenant's.
-fn is_root(graph: &Graph<'_>, class: &Class) -> bool {
+/// Whether columns of a class can be compared and distributed by.
+fn is_hashed(graph: &Graph<'_>, class: &Class) -> bool {
     let Some(&(table, column)) = class.members.first() else { return false };
     let base = graph.base_type(&graph.column(table, column).data_type);
-    let hashed = base.is_some_and(|b| b.hash_class && b.hash_function && b.btree_class && b.equality.is_some());
-    hashed && (class.entity.is_some() || class.name_rank < NAMELESS && class.label.to_lowercase().ends_with("id"))
+    base.is_some_and(|b| b.hash_class && b.hash_function && b.btree_class && b.equality.is_some())
+}
+
+/// Whether a class could be what a hierarchy hangs on: the key of a table, or a column that is called like a tenant's.
+fn is_root(graph: &Graph<'_>, class: &Class) -> bool {
+    // One table's own idea of a tenant is not yet everybody's.
+    let is_tenants =
+        class.members.len() > 1 && class.name_rank < NAMELESS && class.label.to_lowercase().ends_with("id");
+    is_hashed(graph, class) && (class.entity.is_some() || is_tenants)
 }
 
 fn offer(
@@ -379,23 +402,78 @@ fn statistics(graph: &Graph<'_>, (table, column): (TableId, ColumnId)) -> Option
     })
 }
 
-/// The tenant of a schema that is made for many: a usual tenant's key (by its name) that at least half of the tables, and at
-/// least three, have or reach. Those are the tables whose rows belong to one tenant each.
+/// Fewer tables are no schema made for many tenants; and a column in the keys of fewer leads no schema.
+const LEAST_OF_TENANT: usize = 3;
+
+/// Planned tables that could have a tenant.
+fn tables_in_all(graph: &Graph<'_>) -> usize {
+    graph.planned_tables().filter(|&t| graph.table(t).kind != TableKind::Foreign).count()
+}
+
+/// Tables that have a column of a class.
+fn holders(class: &Class) -> BTreeSet<TableId> {
+    class.members.iter().map(|m| m.0).collect()
+}
+
+/// The column that more than half of the tables have, if several of them have it in keys of several columns: `tenant_id` of
+/// `(tenant_id, name)`, `w_id` of `(w_id, d_id)`. Of several such the one with the most usual name, then the most common.
+fn held_by_most(graph: &Graph<'_>, classes: &ColumnClasses) -> Option<ClassId> {
+    let planned = tables_in_all(graph);
+    let in_a_key = |&(table, column): &(TableId, ColumnId)| {
+        let t = graph.table(table);
+        let name = &t.columns[column].name;
+        let composite = t.indexes.iter().filter(|i| i.unique && i.columns.iter().filter(|c| c.key).count() > 1);
+        composite.into_iter().any(|i| i.columns.iter().any(|c| c.key && c.column.as_ref() == Some(name)))
+    };
+    let wide = classes.classes.iter().enumerate().filter(|(_, c)| 2 * c.members.len() > planned);
+    let held = wide.filter_map(|(id, class)| {
+        let tables = holders(class).len();
+        let keyed = class.members.iter().filter(|m| in_a_key(m)).count();
+        (tables >= LEAST_OF_TENANT && 2 * tables > planned && keyed >= LEAST_OF_TENANT).then_some((
+            class.name_rank,
+            std::cmp::Reverse(tables),
+            id,
+        ))
+    });
+    held.min().map(|(.., id)| id)
+}
+
+/// The tenant of a schema that is made for many, and the tables whose rows belong to one each: the column that most tables
+/// have in their keys; else a usual tenant's (by its name) that at least half of the tables have or reach, and that is not
+/// optional; else a column that more than half of the tables, and more than have any other, have themselves.
 fn tenant(
     graph: &Graph<'_>,
     classes: &ColumnClasses,
     reaches: &BTreeMap<ClassId, Reach>,
+    held: Option<ClassId>,
 ) -> Option<(ClassId, BTreeSet<TableId>)> {
-    let planned = graph.planned_tables().filter(|&t| graph.table(t).kind != TableKind::Foreign).count();
+    let planned = tables_in_all(graph);
     let of = |class: ClassId| -> BTreeSet<TableId> {
-        let have = classes.classes[class].members.iter().map(|m| m.0);
-        have.chain(reaches.get(&class).into_iter().flat_map(Reach::reached)).collect()
+        let reached = reaches.get(&class).into_iter().flat_map(Reach::reached);
+        holders(&classes.classes[class]).into_iter().chain(reached).collect()
     };
-    let usual = classes.classes.iter().enumerate().filter(|(_, c)| c.name_rank < NAMELESS && c.members.len() > 1);
+    if let Some(id) = held {
+        return Some((id, of(id)));
+    }
+    let is_optional = |class: &Class| {
+        let given = class.members.iter().filter(|m| graph.table(m.0).columns[m.1].not_null).count();
+        2 * given < class.members.len()
+    };
+    let usual = classes.classes.iter().enumerate();
+    let usual = usual.filter(|(_, c)| c.name_rank < NAMELESS && c.members.len() > 1 && !is_optional(c));
     let mut found: Vec<_> = usual.map(|(id, c)| (c.name_rank, id, of(id))).collect();
-    found.retain(|(.., tables)| tables.len() >= 3 && 2 * tables.len() >= planned);
+    found.retain(|(.., tables)| tables.len() >= LEAST_OF_TENANT && 2 * tables.len() >= planned);
     found.sort_by_key(|(rank, id, tables)| (*rank, std::cmp::Reverse(tables.len()), *id));
-    found.into_iter().next().map(|(_, id, tables)| (id, tables))
+    if let Some((_, id, tables)) = found.into_iter().next() {
+        return Some((id, tables));
+    }
+    let wide = classes.classes.iter().enumerate().filter(|(_, c)| 2 * c.members.len() > planned);
+    let mut shared: Vec<(usize, ClassId)> = wide.map(|(id, c)| (holders(c).len(), id)).collect();
+    shared.retain(|&(tables, _)| tables >= LEAST_OF_TENANT && 2 * tables > planned);
+    shared.sort_unstable();
+    let (most, id) = shared.pop()?;
+    let is_alone = shared.last().is_none_or(|&(next, _)| next < most);
+    is_alone.then(|| (id, of(id)))
 }
 
 #[cfg(test)]

@@ -47,7 +47,9 @@ fn because(reasons: &Reasons<'_, '_>, table: TableId, overridden: bool) -> Strin
         if model.sizes_guessed() || graph.bytes(table).is_none() && graph.rows(table).is_none() {
             String::new()
         } else {
-            format!("{} of the data", percent(model.load(table), DATABASE))
+            // Where writes were counted, a third of what a table carries is its part of them.
+            let of = if model.counts_writes() { "load" } else { "data" };
+            format!("{} of the {of}", percent(model.load(table), DATABASE))
         }
     };
     match layout.placement(table) {

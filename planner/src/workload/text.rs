@@ -14,6 +14,14 @@ enum Piece<'t> {
     Other(&'t str),
 }
 
+impl<'t> Piece<'t> {
+    fn text(self) -> &'t str {
+        match self {
+            Piece::Word(t) | Piece::Parameter(t) | Piece::Space(t) | Piece::Other(t) => t,
+        }
+    }
+}
+
 /// The highest `$n`.
 pub fn highest_parameter(text: &str) -> usize {
     let number = |piece| match piece {
@@ -67,23 +75,133 @@ pub fn mend_constants(text: &str) -> String {
             at = field + 1;
             continue;
         }
-        mended += match pieces[at] {
-            Piece::Word(t) | Piece::Parameter(t) | Piece::Space(t) | Piece::Other(t) => t,
-        };
+        mended += pieces[at].text();
         at += 1;
     }
     mended
 }
 
-/// Every `$n` as `NULL`: the two `$n` that one constant has become, in the select list and in GROUP BY, are equal again.
-pub fn without_parameters(text: &str) -> String {
-    pieces(text)
-        .into_iter()
-        .map(|piece| match piece {
-            Piece::Parameter(_) => "NULL",
-            Piece::Word(t) | Piece::Space(t) | Piece::Other(t) => t,
-        })
-        .collect()
+/// The two `$n` that one constant has become, in GROUP BY and in the select list (or in HAVING, or in ORDER BY), as one again:
+/// else PostgreSQL says that a column must appear in GROUP BY. What is equal but for its parameters is taken for equal.
+pub fn with_equal_groups(text: &str) -> String {
+    let mut pieces = pieces(text);
+    let solid: Vec<usize> = (0..pieces.len()).filter(|&i| !matches!(pieces[i], Piece::Space(_))).collect();
+    let depths = depths(&pieces, &solid);
+    let is = |pieces: &[Piece<'_>], at: usize, word: &str| is_word(pieces[solid[at]], word);
+    for by in 1..solid.len() {
+        if !(is(&pieces, by, "by") && is(&pieces, by - 1, "group")) {
+            continue;
+        }
+        let depth = depths[by];
+        // The clause ends with the query, or where another begins; what follows it may hold the expression too.
+        let inside = |at: &usize| depths[*at] >= depth;
+        let query_end = (by..solid.len()).find(|at| !inside(at)).unwrap_or(solid.len());
+        let ends = |at: &usize| depths[*at] == depth && AFTER_GROUP_BY.iter().any(|word| is(&pieces, *at, word));
+        let end = (by + 1..query_end).find(ends).unwrap_or(query_end);
+        let select = (0..by).rev().take_while(inside).find(|&at| depths[at] == depth && is(&pieces, at, "select"));
+        let Some(select) = select else { continue };
+        let from = (select..by).find(|&at| depths[at] == depth && is(&pieces, at, "from")).unwrap_or(by);
+        for group in items(&pieces, &solid, &depths, by + 1, end) {
+            let wanted: Vec<usize> = group.clone().collect();
+            let length = wanted.len();
+            for start in (select + 1..from).chain(end..query_end) {
+                if start + length > query_end || start < from && start + length > from {
+                    continue;
+                }
+                let alike =
+                    wanted.iter().enumerate().all(|(i, &at)| match (pieces[solid[at]], pieces[solid[start + i]]) {
+                        (Piece::Parameter(_), Piece::Parameter(_)) => true,
+                        (Piece::Word(a), Piece::Word(b)) => a.eq_ignore_ascii_case(b),
+                        (a, b) => a == b,
+                    });
+                // A parameter by itself is alike to any other.
+                if alike && (length > 1 || is_item(&pieces, &solid, start)) {
+                    for (i, &at) in wanted.iter().enumerate() {
+                        pieces[solid[start + i]] = pieces[solid[at]];
+                    }
+                }
+            }
+        }
+    }
+    pieces.into_iter().map(Piece::text).collect()
+}
+
+/// What a recursive query begins with, of a type: `SELECT $1 UNION ALL SELECT n + $2` as `SELECT CAST($1 AS integer) UNION ...`.
+/// Unlike the constant that it was, a parameter there would be of type text. `None` where no query is recursive.
+pub fn with_typed_items(text: &str, data_type: &str) -> Option<String> {
+    let pieces = pieces(text);
+    let solid: Vec<usize> = (0..pieces.len()).filter(|&i| !matches!(pieces[i], Piece::Space(_))).collect();
+    if !solid.iter().any(|&i| is_word(pieces[i], "recursive")) {
+        return None;
+    }
+    let items: Vec<usize> = (0..solid.len())
+        .filter(|&at| matches!(pieces[solid[at]], Piece::Parameter(_)) && is_item(&pieces, &solid, at))
+        .map(|at| solid[at])
+        .collect();
+    let typed = pieces.iter().enumerate().map(|(i, piece)| match items.contains(&i) {
+        true => format!("CAST({} AS {data_type})", piece.text()),
+        false => piece.text().to_owned(),
+    });
+    Some(typed.collect())
+}
+
+/// Clauses that may follow GROUP BY.
+const AFTER_GROUP_BY: [&str; 11] =
+    ["having", "window", "order", "limit", "offset", "fetch", "for", "union", "intersect", "except", "returning"];
+
+fn is_word(piece: Piece<'_>, word: &str) -> bool {
+    matches!(piece, Piece::Word(w) if w.eq_ignore_ascii_case(word))
+}
+
+/// How many parentheses are open at each piece.
+fn depths(pieces: &[Piece<'_>], solid: &[usize]) -> Vec<usize> {
+    let mut depth = 0_usize;
+    let mut depths = Vec::new();
+    for &i in solid {
+        if pieces[i] == Piece::Other(")") {
+            depth = depth.saturating_sub(1);
+        }
+        depths.push(depth);
+        if pieces[i] == Piece::Other("(") {
+            depth += 1;
+        }
+    }
+    depths
+}
+
+/// What commas part, between two positions.
+fn items(
+    pieces: &[Piece<'_>],
+    solid: &[usize],
+    depths: &[usize],
+    start: usize,
+    end: usize,
+) -> Vec<std::ops::Range<usize>> {
+    let mut items = Vec::new();
+    let mut first = start;
+    for at in start..end {
+        if pieces[solid[at]] == Piece::Other(",") && depths[at] == depths[start] {
+            items.push(first..at);
+            first = at + 1;
+        }
+    }
+    items.push(first..end);
+    items.retain(|item| item.clone().any(|at| matches!(pieces[solid[at]], Piece::Parameter(_))));
+    items
+}
+
+/// Whether a piece is a whole item of a list.
+fn is_item(pieces: &[Piece<'_>], solid: &[usize], at: usize) -> bool {
+    let before = at.checked_sub(1).map(|b| pieces[solid[b]]);
+    let after = solid.get(at + 1).map(|&i| pieces[i]);
+    let opens = |p| p == Piece::Other(",") || ["select", "by", "distinct", "all"].iter().any(|w| is_word(p, w));
+    let closes = |p| {
+        p == Piece::Other(",")
+            || p == Piece::Other(")")
+            || ["as", "from", "union", "asc", "desc", "where"].iter().any(|w| is_word(p, w))
+            || AFTER_GROUP_BY.iter().any(|w| is_word(p, w))
+    };
+    before.is_some_and(opens) && after.is_none_or(closes)
 }
 
 fn pieces<'t>(text: &'t str) -> Vec<Piece<'t>> {
@@ -135,6 +253,38 @@ mod tests {
     fn parameters_are_found() {
         assert_eq!(highest_parameter("SELECT $2, '$9', a$3, \"$8\" /* $7 */ LIMIT $11"), 11);
         assert_eq!(highest_parameter("SELECT 'ü' $"), 0);
-        assert_eq!(without_parameters("f($1, '$1') = $12"), "f(NULL, '$1') = NULL");
+    }
+
+    #[test]
+    fn one_constant_in_two_places_is_one_again() {
+        for (text, mended) in [
+            (
+                "SELECT date_trunc($1, ts), count(*) FROM t WHERE a = $2 GROUP BY date_trunc($3, ts) ORDER BY date_trunc($4,ts)",
+                "SELECT date_trunc($3, ts), count(*) FROM t WHERE a = $2 GROUP BY date_trunc($3, ts) ORDER BY date_trunc($3,ts)",
+            ),
+            ("SELECT $1, a FROM t WHERE b = $2 GROUP BY $3, a", "SELECT $3, a FROM t WHERE b = $2 GROUP BY $3, a"),
+            (
+                "SELECT * FROM (SELECT a + $1 x FROM t GROUP BY a + $2) s WHERE x = $3",
+                "SELECT * FROM (SELECT a + $2 x FROM t GROUP BY a + $2) s WHERE x = $3",
+            ),
+            (
+                "SELECT a, f($1) FROM t GROUP BY a HAVING sum(b) > $2",
+                "SELECT a, f($1) FROM t GROUP BY a HAVING sum(b) > $2",
+            ),
+            ("SELECT x FROM t GROUP BY", "SELECT x FROM t GROUP BY"),
+            ("GROUP BY a + $1", "GROUP BY a + $1"),
+        ] {
+            assert_eq!(with_equal_groups(text), mended);
+        }
+    }
+
+    #[test]
+    fn a_recursive_query_begins_with_a_type() {
+        let text =
+            "WITH RECURSIVE t(n) AS (SELECT $1 UNION ALL SELECT n + $2 FROM t WHERE n < $3) SELECT n FROM t LIMIT $4";
+        let typed = "WITH RECURSIVE t(n) AS (SELECT CAST($1 AS integer) UNION ALL SELECT n + $2 FROM t WHERE n < $3) \
+                     SELECT n FROM t LIMIT $4";
+        assert_eq!(with_typed_items(text, "integer").as_deref(), Some(typed));
+        assert_eq!(with_typed_items("SELECT $1", "integer"), None);
     }
 }

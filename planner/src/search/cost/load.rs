@@ -94,17 +94,23 @@ fn structural_weights(graph: &Graph<'_>, classes: &ColumnClasses) -> Vec<f64> {
             }
         }
     }
+    let referenced: BTreeSet<TableId> = references.iter().filter(|(from, to)| from != to).map(|r| r.1).collect();
     let weight = |t: TableId| {
         let table = graph.table(t);
+        let is_list = depth[t.0] == 0 && referenced.contains(&t);
         match table.kind {
             _ if graph.is_partition(t) => 0.0,
             TableKind::Foreign => 0.0,
             TableKind::Partitioned => 8.0 * f64::from(1u32 << depth[t.0]),
+            TableKind::Ordinary if is_list => LIST,
             TableKind::Ordinary => f64::from(1u32 << depth[t.0]),
         }
     };
     graph.tables().map(weight).collect()
 }
+
+/// What is referenced and references nothing is a list, or the few that all the rest belongs to.
+const LIST: f64 = 0.125;
 
 /// Chains of foreign keys longer than this do not make a table seem larger still (and cycles end).
 const MAX_DEPTH: u32 = 4;

@@ -13,12 +13,12 @@ use std::collections::HashMap;
 
 use crate::Prices;
 use crate::backfill::is_filled_over;
-use crate::classes::{ColumnClasses, NAMELESS};
+use crate::classes::{ColumnClasses, NAMELESS, means_the_same};
 use crate::graph::{ColumnId, Edge, Graph, TableId};
 use crate::layout::{Layout, Placement};
 use crate::plan::{ForeignKeyFate, KeyFate, foreign_key_fate, key_fate};
 use crate::rules;
-use crate::schema::{ConstraintKind, Index, Table, TypeKind};
+use crate::schema::{ConstraintKind, Index, Table, TableKind, TypeKind};
 use load::Loads;
 
 /// Thousandths of a point.
@@ -52,11 +52,17 @@ const SPREAD_SHORTFALL: Cost = 20;
 const GROUP: Cost = 5 * POINT;
 const GROUP_BY_GUESS: Cost = 60 * POINT;
 
-/// A reference table is a duty (two-phase commit on every write), however small.
+/// A reference table is a duty (two-phase commit on every write), however small; all of them together at most so much.
 const REFERENCE_TABLE: Cost = POINT;
+const ALL_REFERENCE_TABLES: Cost = 50 * POINT;
 
-/// Each gigabyte of a copy on each node, whatever part of the database it is.
-const GIGABYTE_COPIED: Cost = 2 * POINT;
+/// A table that nothing is on one node with, left on the coordinator or distributed by itself, cannot be joined there, whoever
+/// may want to: like a relation that nobody has written down. All of them together cost at most so much.
+const ALL_LOCAL_TABLES: Cost = 200 * POINT;
+
+/// Each gigabyte of a copy on each node, whatever part of the database it is: on three nodes a gigabyte costs what a foreign
+/// key is worth. Every node that is added has to copy it before it can be used.
+const GIGABYTE_COPIED: Cost = 20 * POINT;
 
 /// Moving a table that is in its place already, where Citus has tables: work, and a plan that changes its mind for a
 /// trifle is none. Less than a relation that only names suggest, and than any guarantee that the move would save.
@@ -71,6 +77,9 @@ const MOVE_PERCENT: Cost = 1;
 const BACKFILL_PERCENT: Cost = 5;
 const BACKFILL: Cost = POINT;
 
+/// A column that no other table shares keeps nothing together: hundredths of the load.
+const ALONE_PERCENT: Cost = 10;
+
 /// Another way to the value of a new column, which has to agree.
 const BACKFILL_RIVAL: Cost = 2 * POINT;
 
@@ -79,9 +88,26 @@ const BACKFILL_RIVAL: Cost = 2 * POINT;
 const TENANT_APART: Cost = 5 * POINT;
 const TENANT_APART_PERCENT: Cost = 10;
 const ALL_TENANT_APART: Cost = 200 * POINT;
+const ALL_HOLDERS_APART: Cost = 600 * POINT;
 
 /// A statement that every node must answer costs a fifth of what one costs that joins across nodes.
 const FAN_OUT_PERCENT: Cost = 20;
+
+/// Tables in which tools that change schemas write down what they did.
+const KEPT_BY_TOOLS: [&str; 12] = [
+    "schema_migrations",
+    "ar_internal_metadata",
+    "flyway_schema_history",
+    "schema_version",
+    "databasechangelog",
+    "databasechangeloglock",
+    "_prisma_migrations",
+    "__diesel_schema_migrations",
+    "alembic_version",
+    "django_migrations",
+    "goose_db_version",
+    "knex_migrations",
+];
 
 /// What Citus refuses: more than everything else together.
 pub const REFUSED: Cost = 1_000_000 * POINT;
@@ -121,6 +147,8 @@ pub struct CostModel<'g, 'a> {
     foreign_key: Cost,
     unique: Cost,
     trigger: Cost,
+    reference_table: Cost,
+    local_table: Cost,
     /// Of a table that would have to leave its place; zero where Citus has no tables: everything has to move then.
     elsewhere: Cost,
     /// Load that has to be distributed before anything else counts.
@@ -138,15 +166,21 @@ impl<'g, 'a> CostModel<'g, 'a> {
         let planned = || graph.planned_tables().map(|t| graph.table(t));
         let uniques = planned().flat_map(|t| &t.indexes).filter(|i| rules::is_judged_key(i)).count();
         let triggers = planned().map(|t| t.triggers.len() + t.policies.len()).sum();
+        let tables = planned().count();
+        let foreign_key = each(worth, MOST_FOREIGN_KEYS, graph.edges.len());
+        // What a key or a trigger is worth in foreign keys is the same in every schema.
+        let third = foreign_key / UNIQUE_PART;
         let (joins, filters) = workload(graph);
         CostModel {
             graph,
             classes,
             loads,
             nodes: Cost::from(prices.nodes.max(1)),
-            foreign_key: each(worth, MOST_FOREIGN_KEYS, graph.edges.len()),
-            unique: each(worth / UNIQUE_PART, MOST_UNIQUES, uniques),
-            trigger: each(worth / UNIQUE_PART, MOST_TRIGGERS, triggers),
+            foreign_key,
+            unique: each(third, MOST_UNIQUES, uniques),
+            trigger: each(third, MOST_TRIGGERS, triggers),
+            reference_table: REFERENCE_TABLE.min(ALL_REFERENCE_TABLES / tables.max(1) as Cost),
+            local_table: third.min(ALL_LOCAL_TABLES / tables.max(1) as Cost),
             elsewhere: if graph.schema.citus_tables.iter().any(|t| t.kind != "local") { ELSEWHERE } else { 0 },
             target: DATABASE * SPREAD_TARGET_PERCENT / 100,
             joins,
@@ -167,6 +201,11 @@ impl<'g, 'a> CostModel<'g, 'a> {
     /// Whether no sizes are known: loads are guessed from the structure.
     pub fn sizes_guessed(&self) -> bool {
         self.loads.guessed
+    }
+
+    /// Whether loads are of bytes and writes; else of bytes alone.
+    pub fn counts_writes(&self) -> bool {
+        !self.loads.guessed && self.loads.writes.iter().any(|&w| w > 0)
     }
 
     /// What the loss of one foreign key of a small table costs.
@@ -196,10 +235,13 @@ impl<'g, 'a> CostModel<'g, 'a> {
         charge(Term::Move, self.moving(layout, table));
         charge(Term::TenantApart, self.tenant_apart(table, layout.placement(table)));
         match layout.placement(table) {
-            Placement::Local => charge(Term::LocalLoad, load),
+            Placement::Local => {
+                charge(Term::LocalLoad, load);
+                charge(Term::LocalTable, self.left_local(t));
+            }
             Placement::Reference => {
                 charge(Term::Copies, self.copies(table));
-                charge(Term::ReferenceTable, REFERENCE_TABLE);
+                charge(Term::ReferenceTable, self.reference_table);
                 charge(Term::TriggerLost, self.triggers(t));
             }
             Placement::Distributed { column, .. } => {
@@ -226,12 +268,18 @@ impl<'g, 'a> CostModel<'g, 'a> {
         if stays { 0 } else { self.elsewhere + self.load(table) * MOVE_PERCENT / 100 }
     }
 
-    /// A copy on every node: with three nodes half as much again as on one. Reads spread; disk and writes multiply, writes in
-    /// full. Every gigabyte counts for itself, however large the rest is.
+    /// A table that stays on the coordinator while others leave it; those in which tools keep their own books may.
+    fn left_local(&self, table: &Table) -> Cost {
+        let is_open = table.kind != TableKind::Foreign && !KEPT_BY_TOOLS.contains(&table.name.name.as_str());
+        if self.target > 0 && is_open { self.local_table } else { 0 }
+    }
+
+    /// A copy on every node, as a local table is one on one. Every write is done on each; every gigabyte counts for itself,
+    /// however large the rest is.
     fn copies(&self, table: TableId) -> Cost {
         let bytes = self.graph.bytes(table).unwrap_or(0);
         let gigabytes = ((i128::from(bytes) * i128::from(GIGABYTE_COPIED * self.nodes)) >> 30) as Cost;
-        self.nodes * self.load(table) / 2 + self.nodes * self.loads.writes[table.0] + gigabytes
+        self.nodes * (self.load(table) + self.loads.writes[table.0]) + gigabytes
     }
 
     fn triggers(&self, table: &Table) -> Cost {
@@ -258,17 +306,28 @@ impl<'g, 'a> CostModel<'g, 'a> {
         let c = self.graph.column(table, column);
         if !c.not_null {
             let seen = c.statistics.as_ref().is_some_and(|s| s.null_fraction > 0.0);
-            charge(Term::NullableColumn, load / 50 + POINT / 5 + if seen { load + NULLS_THERE } else { 0 });
+            // Where nobody has looked there may be some.
+            let unknown = if c.statistics.is_none() { load / 20 } else { load / 50 };
+            charge(Term::NullableColumn, unknown + POINT / 5 + if seen { load + NULLS_THERE } else { 0 });
         }
         let base = self.graph.base_type(&c.data_type);
-        if base.is_some_and(|b| "BDTE".contains(b.category.as_str()) || is_float(&b.text) || b.kind == TypeKind::Enum) {
+        if base.is_some_and(|b| {
+            "ABCDEGRTV".contains(b.category.as_str())
+                || is_float(&b.text)
+                || b.text == "jsonb"
+                || b.kind == TypeKind::Enum
+        }) {
             charge(Term::PoorType, load / 2 + POINT);
         }
-        if let (Some(statistics), Some(rows)) = (&c.statistics, self.graph.rows(table)) {
-            let distinct = statistics.distinct_values(rows);
-            if rows > 1_000 && distinct < 128.0 {
-                charge(Term::FewValues, (load as f64 * 0.8 * (1.0 - distinct / 128.0)) as Cost);
-            }
+        let rows = self.graph.rows(table);
+        let distinct = self.distinct_values(table, column);
+        if let (Some(rows), Some(distinct)) = (rows, distinct)
+            && rows > 1_000
+            && distinct < 128.0
+        {
+            charge(Term::FewValues, (load as f64 * 0.8 * (1.0 - distinct / 128.0)) as Cost);
+        }
+        if let (Some(statistics), Some(rows), Some(distinct)) = (&c.statistics, rows, distinct) {
             // NULLs have to become one value first, and are then as common as any other.
             let top = statistics.top_frequency.unwrap_or(0.0).max(statistics.null_fraction);
             if top > 1.0 / 32.0 {
@@ -283,10 +342,40 @@ impl<'g, 'a> CostModel<'g, 'a> {
         if self.classes.is_inferred(table, column) {
             charge(Term::Inferred, load / 500);
         }
-        // A guess is no reason to spread a table that nothing else is joined with.
-        if self.loads.guessed && self.elsewhere == 0 && !self.classes.is_shared(table, column) {
+        if self.loads.guessed && self.elsewhere == 0 && self.is_bold_guess(table, column) {
             charge(Term::Alone, load + POINT);
+        } else if !self.classes.is_shared(table, column) {
+            charge(Term::Alone, self.local_table + load * ALONE_PERCENT / 100);
         }
+        if !leads_an_index(self.graph.table(table), &c.name) && self.graph.backfill(table, column).is_none() {
+            charge(Term::Unindexed, load / 500);
+        }
+    }
+
+    /// How many values a distribution column has: what the statistics say, but not more than the table has rows that it
+    /// references. `None` where neither is known.
+    fn distinct_values(&self, table: TableId, column: ColumnId) -> Option<f64> {
+        let statistics = self.graph.column(table, column).statistics.as_ref();
+        let counted = statistics.and_then(|s| Some(s.distinct_values(self.graph.rows(table)?)));
+        let entity = self.classes.classes[self.classes.class(table, column)].entity.filter(|e| e.0 != table);
+        let referenced = entity.and_then(|e| self.graph.rows(e.0)).filter(|&r| r > 0).map(|r| r as f64);
+        match (counted, referenced) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Whether nothing but a guessed size would speak for distributing a table so: no other table shares the column, or a
+    /// schema of tenants has the table for all of them, or a column has to be filled that is no tenant's. What is partitioned
+    /// is large, whatever else is guessed.
+    fn is_bold_guess(&self, table: TableId, column: ColumnId) -> bool {
+        if self.graph.table(table).kind == TableKind::Partitioned {
+            return false;
+        }
+        let backfills = self.graph.backfills();
+        let is_for_all = backfills.is_some_and(|b| b.tenant().is_some() && b.tenant_of(table).is_none());
+        let is_filled = self.graph.backfill(table, column).is_some();
+        is_for_all || is_filled && !self.is_tenants(table, column) || !self.classes.is_shared(table, column)
     }
 
     /// What it costs to give a table this column and to fill it; nothing for a column that is there.
@@ -295,7 +384,12 @@ impl<'g, 'a> CostModel<'g, 'a> {
         let load = self.load(table);
         // Rows that no path leads from have to be found and mended first.
         let doubt = if backfill.is_certain { 0 } else { load / 50 + POINT / 5 };
-        BACKFILL + load * BACKFILL_PERCENT / 100 + doubt + BACKFILL_RIVAL * backfill.rivals().len() as Cost
+        // The tenant is known to whoever sends a row; what else is copied has to be looked up for each, a promise more.
+        let sent = match self.is_tenants(table, column) {
+            true => BACKFILL + load * BACKFILL_PERCENT / 100,
+            false => (self.foreign_key / 3).max(BACKFILL) + load * 2 * BACKFILL_PERCENT / 100,
+        };
+        sent + doubt + BACKFILL_RIVAL * backfill.rivals().len() as Cost
     }
 
     /// What it costs that a table whose rows belong to a tenant is not distributed by the tenant.
@@ -305,7 +399,13 @@ impl<'g, 'a> CostModel<'g, 'a> {
         if placement.distribution_column().is_some_and(|c| self.classes.class(table, c) == tenant) {
             return 0;
         }
-        let each = TENANT_APART.min(ALL_TENANT_APART / backfills.tables_of_tenant().max(1) as Cost);
+        // A table that has the column says itself whose its rows are: as if it lost a foreign key.
+        let says_so = self.classes.holds(tenant, table) && backfills.is_made_for_tenants();
+        let (each, all) = match says_so {
+            true => (self.foreign_key.max(TENANT_APART), ALL_HOLDERS_APART),
+            false => (TENANT_APART, ALL_TENANT_APART),
+        };
+        let each = each.min(all / backfills.tables_of_tenant().max(1) as Cost);
         each + self.load(table) * TENANT_APART_PERCENT / 100
     }
 
@@ -319,7 +419,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
     /// What the name of a table's distribution column costs: it decides between equals, a little more where nothing else
     /// is known.
     fn name(&self, table: TableId, column: ColumnId) -> Cost {
-        let rank = self.classes.classes[self.classes.class(table, column)].name_rank as Cost;
+        let rank = self.classes.rank(self.graph, table, column) as Cost;
         let most = if self.loads.guessed { self.load(table) / 20 } else { self.load(table) / 200 };
         most * rank / NAMELESS as Cost
     }
@@ -340,10 +440,41 @@ impl<'g, 'a> CostModel<'g, 'a> {
         ((table, column), (entity, key)): InferredRelation,
         charge: &mut Charges<'_>,
     ) {
-        if !joined_on_a_node(layout, table, entity, |pair| pair == (column, key)) {
-            let load = self.foreign_key * 4 / 3 * self.load(table) / DATABASE;
+        let both = (layout.placement(table), layout.placement(entity));
+        let in_one_group = both.0.group().is_some() && both.0.group() == both.1.group();
+        let widened = || both.0.distribution_column().zip(both.1.distribution_column());
+        if joined_on_a_node(layout, table, entity, |pair| pair == (column, key)) {
+            charge(Term::RelationApart, self.copied_from_its_group(layout, table, entity) / 3);
+        } else if let Some((from, to)) = widened().filter(|_| in_one_group)
+            && means_the_same(self.graph, (table, from), (entity, to))
+        {
+            // As a foreign key would be widened.
+            charge(
+                Term::RelationApart,
+                if self.is_tenants(table, from) { self.foreign_key / 40 } else { self.foreign_key / 10 },
+            );
+        } else {
+            let load = self.foreign_key * 2 / 3 * self.load(table) / DATABASE;
             charge(Term::RelationApart, self.foreign_key / 3 + load);
         }
+    }
+
+    /// Of two tables that are joined on a node by a copy, though the copied one has a column of the other's group and could be
+    /// there itself: what that costs.
+    fn copied_from_its_group(&self, layout: &Layout<'_>, table: TableId, copied: TableId) -> Cost {
+        match (layout.placement(table), layout.placement(copied)) {
+            (Placement::Distributed { column, .. }, Placement::Reference)
+                if self.classes.holds(self.classes.class(table, column), copied) =>
+            {
+                self.foreign_key / 10
+            }
+            _ => 0,
+        }
+    }
+
+    /// Whether a column holds the tenant.
+    fn is_tenants(&self, table: TableId, column: ColumnId) -> bool {
+        self.graph.backfills().and_then(|b| b.tenant()) == Some(self.classes.class(table, column))
     }
 
     /// Statements of the workload that join two tables.
@@ -359,10 +490,21 @@ impl<'g, 'a> CostModel<'g, 'a> {
             ForeignKeyFate::Kept => match (layout.placement(edge.referencing), layout.placement(edge.referenced)) {
                 (Placement::Local, Placement::Reference) => charge(Term::ForeignKeyManaged, self.foreign_key / 20),
                 (Placement::Reference, Placement::Local) => charge(Term::ForeignKeyManaged, self.foreign_key / 3),
-                _ => {}
+                _ => {
+                    let (from, to) = (self.graph.root(edge.referencing), self.graph.root(edge.referenced));
+                    charge(Term::RelationApart, self.copied_from_its_group(layout, from, to));
+                }
             },
             // What a column is filled over holds of the rows without anybody's promise.
             ForeignKeyFate::Widened { columns, .. } if is_filled_over(self.graph, edge, &columns) => {
+                charge(Term::ForeignKeyWidened, self.foreign_key / 40);
+            }
+            // Rows that reference each other are of one tenant: that is what a tenant is.
+            ForeignKeyFate::Widened { .. }
+                if layout.placement(edge.referencing).distribution_column().is_some_and(|c| {
+                    edge.referencing == self.graph.root(edge.referencing) && self.is_tenants(edge.referencing, c)
+                }) =>
+            {
                 charge(Term::ForeignKeyWidened, self.foreign_key / 40);
             }
             // A composite foreign key says already what its rows share: that they share one more is a bold promise.
@@ -372,7 +514,8 @@ impl<'g, 'a> CostModel<'g, 'a> {
             ForeignKeyFate::Widened { .. } => charge(Term::ForeignKeyWidened, self.foreign_key / 10),
             ForeignKeyFate::Lost { .. } => {
                 let load = self.load(self.graph.root(edge.referencing));
-                charge(Term::ForeignKeyLost, self.foreign_key + self.foreign_key * 4 * load / DATABASE);
+                let joined = if is_identifying(self.graph, edge) { 4 } else { 2 };
+                charge(Term::ForeignKeyLost, self.foreign_key + self.foreign_key * joined * load / DATABASE);
             }
         }
     }
@@ -424,6 +567,22 @@ fn workload(graph: &Graph<'_>) -> (Vec<WorkloadJoin>, Filters) {
         filters.entry(table).or_default().push((columns, part(filter.weight)));
     }
     (joins, filters)
+}
+
+/// Whether the rows of a table are parts of what they reference, the foreign key being in their primary key: a line of an order.
+/// They are found, read and deleted with it.
+fn is_identifying(graph: &Graph<'_>, edge: &Edge) -> bool {
+    let table = graph.table(edge.referencing);
+    let is_primary = |kind| kind == ConstraintKind::PrimaryKey;
+    let primary = table.indexes.iter().find(|i| i.constraint.as_ref().is_some_and(|c| is_primary(c.kind)));
+    let holds =
+        |name: &String| primary.is_some_and(|i| i.columns.iter().any(|c| c.key && c.column.as_ref() == Some(name)));
+    primary.is_some() && graph.foreign_key(edge).columns.iter().all(holds)
+}
+
+/// Whether an index begins with a column.
+fn leads_an_index(table: &Table, name: &str) -> bool {
+    table.indexes.iter().any(|i| i.columns.first().and_then(|c| c.column.as_deref()) == Some(name))
 }
 
 fn is_float(type_text: &str) -> bool {

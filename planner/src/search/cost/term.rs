@@ -13,6 +13,8 @@ pub enum Term {
     Copies,
     /// A table of its own kind to know and to write with two-phase commit.
     ReferenceTable,
+    /// A table that stays on the coordinator.
+    LocalTable,
     /// A colocation group.
     Group,
     ForeignKeyLost,
@@ -37,6 +39,8 @@ pub enum Term {
     Inferred,
     /// A distribution column that no other table shares, where sizes are guessed.
     Alone,
+    /// A distribution column that no index begins with.
+    Unindexed,
     /// A distribution column whose name is not that of a usual tenant.
     Name,
     /// Tables that only names relate, apart.
@@ -57,12 +61,13 @@ pub enum Term {
 
 impl Term {
     /// All, in the order of the report.
-    pub const ALL: [Term; 26] = [
+    pub const ALL: [Term; 28] = [
         Term::Refused,
         Term::Shortfall,
         Term::LocalLoad,
         Term::Copies,
         Term::ReferenceTable,
+        Term::LocalTable,
         Term::Group,
         Term::ForeignKeyLost,
         Term::ForeignKeyWidened,
@@ -81,6 +86,7 @@ impl Term {
         Term::NullableColumn,
         Term::Alone,
         Term::Inferred,
+        Term::Unindexed,
         Term::Name,
         Term::Move,
         Term::Backfill,
@@ -93,6 +99,7 @@ impl Term {
             Term::Shortfall => "load not distributed",
             Term::Copies => "copies of reference tables",
             Term::ReferenceTable => "reference tables",
+            Term::LocalTable => "tables left on the coordinator",
             Term::Group => "colocation groups",
             Term::ForeignKeyLost => "foreign keys lost",
             Term::ForeignKeyWidened => "foreign keys widened",
@@ -107,6 +114,7 @@ impl Term {
             Term::InOrder => "values written in order",
             Term::Inferred => "columns related by name only",
             Term::Alone => "columns that no table shares",
+            Term::Unindexed => "columns that no index begins with",
             Term::Name => "names",
             Term::RelationApart => "related tables apart",
             Term::TenantApart => "rows of tenants apart",

@@ -1,0 +1,10 @@
+CREATE TABLE namespaces (id bigint PRIMARY KEY, path text NOT NULL UNIQUE);
+CREATE TABLE users (id bigint PRIMARY KEY, username text NOT NULL UNIQUE);
+CREATE TABLE projects (id bigint PRIMARY KEY, namespace_id bigint NOT NULL REFERENCES namespaces, path text NOT NULL, UNIQUE (namespace_id, path));
+CREATE TABLE issues (id bigint PRIMARY KEY, project_id bigint NOT NULL REFERENCES projects, iid int NOT NULL, author_id bigint REFERENCES users, UNIQUE (project_id, iid));
+CREATE TABLE merge_requests (id bigint PRIMARY KEY, project_id bigint NOT NULL REFERENCES projects, iid int NOT NULL, author_id bigint REFERENCES users, UNIQUE (project_id, iid));
+CREATE TABLE pipelines (id bigint PRIMARY KEY, project_id bigint NOT NULL REFERENCES projects, sha text);
+CREATE TABLE builds (id bigint PRIMARY KEY, project_id bigint NOT NULL REFERENCES projects, pipeline_id bigint NOT NULL REFERENCES pipelines, status text);
+CREATE TABLE notes (id bigint PRIMARY KEY, project_id bigint NOT NULL REFERENCES projects, noteable_type text, noteable_id bigint, author_id bigint REFERENCES users, body text);
+CREATE TABLE licenses (id int PRIMARY KEY, name text);
+CREATE TABLE project_licenses (project_id bigint NOT NULL REFERENCES projects, license_id int NOT NULL REFERENCES licenses, PRIMARY KEY (project_id, license_id));

@@ -1,0 +1,10 @@
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at := now(); RETURN NEW; END $$;
+CREATE TABLE tenants (id bigint PRIMARY KEY, name text, updated_at timestamptz);
+CREATE TABLE countries (code char(2) PRIMARY KEY, name text);
+CREATE TABLE clients (id bigint PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES tenants, country char(2) REFERENCES countries, updated_at timestamptz);
+CREATE TABLE documents (id bigint PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES tenants, client_id bigint NOT NULL REFERENCES clients, updated_at timestamptz);
+CREATE TABLE pages (id bigint PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES tenants, document_id bigint NOT NULL REFERENCES documents, body text, updated_at timestamptz);
+CREATE TRIGGER touch BEFORE UPDATE ON tenants FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TRIGGER touch BEFORE UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TRIGGER touch BEFORE UPDATE ON documents FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TRIGGER touch BEFORE UPDATE ON pages FOR EACH ROW EXECUTE FUNCTION touch();
