@@ -566,7 +566,7 @@ def cut(case, steps, at, failure, before, rows, goes_on=False):
         case.fault("another failure than the one that was asked for: " + first)
     case.compare_rows(rows, case.checksums())
     case.nothing_forgotten(before)
-    about = "step %d (%s of %s, %s): " % (at + 1, case.steps[min(at, len(case.steps) - 1)]["phase"], case.steps[min(at, len(case.steps) - 1)]["relation"], failure)
+    about = "step %d (%s): " % (at + 1, failure)
     case.faults[seen:] = [about + f for f in case.faults[seen:]]
 
 
@@ -598,7 +598,8 @@ def try_failures(server, seed, options):
                         place = len(now) - (len(steps) - at)
                         if place < 0 or now[place]["statement"].startswith("--"):
                             continue
-                        case.steps = base.steps + now
+                        # What one of these plans has given up, the next ones do not know any more.
+                        case.steps = case.steps + now
                         cut(case, [s["statement"] for s in now], place, failure, before, rows)
                     else:
                         cut(case, steps, at, failure, before, rows)
