@@ -20,7 +20,7 @@ help:
 	  '          INSTALLED=1              take the extension that is installed, build nothing' \
 	  'make stop                        stop a scratch server that was kept' \
 	  'make test                        every check, and true counts at the end' \
-	  '          SUITES="format lint shell planner backend sql isolation replication stress differential dump restore corpus experts oracle citus migration"   only these' \
+	  '          SUITES="format lint shell planner backend sql isolation replication stress differential dump restore corpus experts oracle script citus migration"   only these' \
 	  'make test-citus                  random schemas, asked of the Citus of that server, and migrated there (SEED=n CASES=n)' \
 	  'make install PG_CONFIG=...       build, and install into that server' \
 	  'make uninstall PG_CONFIG=...     take out of that server what install put there' \

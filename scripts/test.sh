@@ -203,7 +203,7 @@ for suite in "${chosen[@]}"; do
 	say "== $(describe "$suite")"
 	suite_started=$SECONDS
 	case $suite in
-	sql | isolation | replication | stress | differential | corpus | experts | oracle | citus | migration)
+	sql | isolation | replication | stress | differential | corpus | experts | oracle | script | citus | migration)
 		# Once, after cargo pgrx test, which installs a build of its own with the tests in it.
 		if [ -z "$installed" ]; then
 			if (build_extension && install_extension); then installed=yes; else installed=no; fi

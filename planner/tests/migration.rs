@@ -227,8 +227,10 @@ impl Cluster {
             let column = column.strip_prefix("ALTER COLUMN ").unwrap().to_owned();
             assert!(self.table(&name).columns.insert(column, true).is_some(), "no such column: {rest}");
         } else if let Some(column) = action.strip_prefix("ADD COLUMN ") {
-            let end =
-                if column.starts_with('"') { 2 + column[1..].find("\" ").unwrap() } else { column.find(' ').unwrap() };
+            let end = match column.strip_prefix('"') {
+                Some(rest) => 2 + rest.find("\" ").unwrap(),
+                None => column.find(' ').unwrap(),
+            };
             assert!(
                 self.table(&name).columns.insert(column[..end].to_owned(), false).is_none(),
                 "there already: {rest}"
@@ -484,7 +486,10 @@ fn everything_is_there(plan: &Plan<'_>, steps: &[Step], cluster: &Cluster) {
 /// What some users would want, so that layouts come up which the search would not choose.
 fn opinion(schema: &Schema, random: &mut Random) -> Assignment {
     let mut entries = BTreeMap::new();
-    for table in schema.tables.iter().filter(|_| random.one_in(3)) {
+    for table in &schema.tables {
+        if !random.one_in(3) {
+            continue;
+        }
         let entry = match random.below(3) {
             0 => json!({"role": "local"}),
             1 => json!({"role": "reference"}),
