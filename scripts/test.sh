@@ -8,7 +8,7 @@ command_name="make test"
 . "$project_dir/scripts/extension_files.sh"
 . "$project_dir/scripts/scratch_server.sh"
 
-suites=(format lint shell planner backend sql isolation replication stress dump restore corpus oracle)
+suites=(format lint shell planner backend sql isolation replication stress dump restore corpus oracle script)
 # Beside the usual ones: what takes a server that has Citus, and what is not finished (differential: issue of foreign keys).
 more_suites=(differential citus migration)
 read -ra chosen <<<"${SUITES:-${suites[*]}}"
@@ -32,6 +32,7 @@ describe() {
 	restore) printf 'constraints through dump and restore' ;;
 	corpus) printf 'corpus of real schemas' ;;
 	oracle) printf 'answers of a real Citus' ;;
+	script) printf 'migration script without Citus' ;;
 	citus) printf 'random schemas, asked of Citus' ;;
 	migration) printf 'populated schemas, migrated on Citus' ;;
 	esac
@@ -143,6 +144,10 @@ run_oracle() {
 	pgrx-tests/oracle
 }
 
+run_script() {
+	pgrx-tests/migration/check
+}
+
 run_citus() {
 	pgrx-tests/citus/check
 }
@@ -200,7 +205,7 @@ for suite in "${chosen[@]}"; do
 		fi
 		;;
 	esac
-	if [ "$installed" = no ] && [[ " sql isolation replication stress differential corpus oracle citus migration " == *" $suite "* ]]; then
+	if [ "$installed" = no ] && [[ " sql isolation replication stress differential corpus oracle script citus migration " == *" $suite "* ]]; then
 		printf 'Not run: the extension could not be built and installed.\n' | tee "$log"
 		status=1
 	else

@@ -422,6 +422,39 @@ def try_random(server, seed, options):
         len(roles), roles.count("distributed"), roles.count("reference"), roles.count("local"), sum(n for n, _ in rows.values()), summary)
 
 
+def try_plain(server, seed, options):
+    """Without Citus: what the script does to the objects of a database, as PostgreSQL has them before and after. Functions that
+    take Citus' place refuse what it would refuse."""
+    case = Case(server, "plain", os.path.join(options.out, "seed-%06d" % seed), options)
+    planning = Case(server, "planning", os.path.join(options.out, "seed-%06d" % seed, "planning"), options)
+    summary = ""
+    try:
+        # The advisor would take the functions for Citus, so it plans on a twin.
+        for one in (case, planning):
+            one.create("with_advisor")
+            one.load(populated.generate(seed))
+            one.sql("ANALYZE;")
+        before, rows = case.snapshot(), case.checksums()
+        case.plan(planning.database, populated.overrides(seed))
+        with open(os.path.join(PROJECT, "pgrx-tests", "migration", "citus.sql")) as file:
+            case.sql(file.read())
+        flags = ["-1"] if seed % 2 else []
+        said, status = case.run(case.script, "run.sql", flags)
+        if refused(case, said, before, rows):
+            summary = ", refused for its rows, then as its owner wants it"
+            case.plan(planning.database, populated.wanted(seed))
+            said, status = case.run(case.script, "run.sql", flags)
+        if case.said_no_error(said, status):
+            case.compare(before, case.snapshot())
+            case.compare_rows(rows, case.checksums())
+            case.compare_roles()
+    finally:
+        if not options.keep:
+            for one in (case, planning):
+                drop(server, one.database)
+    return case.faults, "%d tables, %d rows%s" % (len(case.tables), sum(n for n, _ in rows.values()), summary)
+
+
 def ready(case, statements):
     """Loads a case and plans it there. What was in it before: catalog and rows."""
     case.create()
@@ -706,12 +739,12 @@ def main():
     parser.add_argument("--only", action="append", help="of these names or seeds")
     parser.add_argument("--keep", action="store_true", help="leave the databases")
     parser.add_argument("--verbose", action="store_true")
-    parser.add_argument("what", choices=["random", "payments", "corpus", "failures", "mutations"])
+    parser.add_argument("what", choices=["random", "plain", "payments", "corpus", "failures", "mutations"])
     options = parser.parse_args()
     server = Server(options.socket, options.port, options.bindir)
     seeds = [int(n) for n in options.only] if options.only and not options.corpus else range(options.seed, options.seed + options.cases)
     schemas = sorted(glob.glob(os.path.join(options.corpus or "", "*.sql")))
-    ways = {"random": (try_random, seeds), "failures": (try_failures, seeds), "payments": (try_payments, ["as it is", "badly distributed"]), "mutations": (try_mutations, list(MUTATIONS)),
+    ways = {"random": (try_random, seeds), "plain": (try_plain, seeds), "failures": (try_failures, seeds), "payments": (try_payments, ["as it is", "badly distributed"]), "mutations": (try_mutations, list(MUTATIONS)),
             "corpus": (try_corpus, [p for p in schemas if not options.only or os.path.basename(p)[:-4] in options.only])}
     attempt, cases = ways[options.what]
     good, started = 0, time.time()

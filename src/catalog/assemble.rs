@@ -46,9 +46,11 @@ pub fn assemble(rows: Rows) -> Reading {
         citus_tables: tables.citus_tables(rows.citus_tables),
         tables: tables.finish(),
         extension_tables: rows
-            .extension_tables
+            .relations
             .into_iter()
-            .map(|t| ExtensionTable { name: RelationName::new(t.schema, t.name), extension: t.extension })
+            .filter_map(|t| Some(ExtensionTable { extension: t.extension?, name: RelationName::new(t.schema, t.name) }))
+            // Our own tables are of no concern to a plan.
+            .filter(|t| t.extension != "citus_advisor" || t.name.schema != "advisor")
             .collect(),
         types: types.model.into_values().collect(),
         sequences,
@@ -58,9 +60,18 @@ pub fn assemble(rows: Rows) -> Reading {
             .map(|v| View {
                 name: RelationName::new(v.schema, v.name),
                 materialized: v.materialized,
-                reads: sorted(v.reads),
+                reads: sorted(
+                    v.read_schemas.into_iter().zip(v.read_names).map(|(s, n)| RelationName::new(s, n)).collect(),
+                ),
                 bytes: v.bytes,
-                groups_by: sorted(v.groups_by),
+                groups_by: sorted(
+                    v.key_schemas
+                        .into_iter()
+                        .zip(v.key_tables)
+                        .zip(v.key_constraints)
+                        .map(|((schema, table), constraint)| GroupedKey { table: RelationName::new(schema, table), constraint })
+                        .collect(),
+                ),
                 statements: v.statements,
             })
             .collect(),
@@ -159,7 +170,7 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
 }
 
 /// `schema.name`, each quoted where needed.
-fn qualified(schema: &str, name: &str) -> String {
+pub fn qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", quote_identifier(schema), quote_identifier(name))
 }
 

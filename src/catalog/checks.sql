@@ -4,4 +4,3 @@ SELECT con.conrelid::int8 AS relation, con.conname AS name, pg_get_constraintdef
     WHERE d.classoid = 'pg_catalog.pg_constraint'::regclass AND d.objoid = con.oid) AS comment
 FROM relation r
 JOIN pg_catalog.pg_constraint con ON con.conrelid = r.oid AND con.contype = 'c'
-WHERE r.extension IS NULL

@@ -7,4 +7,3 @@ JOIN pg_catalog.pg_depend p
   AND p.refclassid = 'pg_catalog.pg_class'::regclass
 JOIN pg_catalog.pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
 JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
-WHERE r.extension IS NULL

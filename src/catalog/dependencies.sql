@@ -7,7 +7,7 @@ WITH RECURSIVE used_type (relation, column_name, oid) AS (
   JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   -- Types that PostgreSQL brings hold no domain.
-  WHERE r.extension IS NULL AND t.oid >= 16384
+  WHERE t.oid >= 16384
   UNION
   SELECT u.relation, u.column_name, part.oid
   FROM used_type u
@@ -40,24 +40,20 @@ source (relation, via, via_name, classid, objid) AS (
   FROM relation r
   JOIN pg_catalog.pg_attrdef d ON d.adrelid = r.oid
   JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-  WHERE r.extension IS NULL
   UNION ALL
   SELECT c.conrelid, CASE c.contype WHEN 'c' THEN 'check' ELSE 'index' END, c.conname,
     'pg_catalog.pg_constraint'::regclass::oid, c.oid
   FROM relation r
   JOIN pg_catalog.pg_constraint c ON c.conrelid = r.oid AND c.contype IN ('c', 'x')
-  WHERE r.extension IS NULL
   UNION ALL
   SELECT x.indrelid, 'index', i.relname, 'pg_catalog.pg_class'::regclass::oid, x.indexrelid
   FROM relation r
   JOIN pg_catalog.pg_index x ON x.indrelid = r.oid
   JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
-  WHERE r.extension IS NULL
   UNION ALL
   SELECT p.polrelid, 'policy', p.polname, 'pg_catalog.pg_policy'::regclass::oid, p.oid
   FROM relation r
   JOIN pg_catalog.pg_policy p ON p.polrelid = r.oid
-  WHERE r.extension IS NULL
 ),
 walk (relation, via, via_name, classid, objid) AS (
   SELECT s.relation, s.via, s.via_name, d.refclassid, d.refobjid

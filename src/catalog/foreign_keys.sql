@@ -22,4 +22,3 @@ JOIN pg_catalog.pg_namespace rn ON rn.oid = rc.relnamespace
 LEFT JOIN pg_catalog.pg_class i ON i.oid = con.conindid
 LEFT JOIN pg_catalog.pg_description ds
   ON ds.classoid = 'pg_catalog.pg_constraint'::regclass AND ds.objoid = con.oid AND ds.objsubid = 0
-WHERE r.extension IS NULL

@@ -28,5 +28,4 @@ LEFT JOIN pg_catalog.pg_constraint x_con
   ON x.indisexclusion AND x_con.conrelid = x.indrelid AND x_con.conindid = x.indexrelid AND x_con.contype = 'x'
 LEFT JOIN pg_catalog.pg_operator op ON op.oid = x_con.conexclop[k]
 LEFT JOIN pg_catalog.pg_namespace opn ON opn.oid = op.oprnamespace
-WHERE r.extension IS NULL
 ORDER BY x.indexrelid, k

@@ -3,7 +3,7 @@ SELECT x.indexrelid::int8 AS oid, x.indrelid::int8 AS relation, i.relname AS nam
   x.indisclustered AS clustered, x.indisreplident AS replica_identity,
   CASE WHEN x.indpred IS NOT NULL THEN pg_get_expr(x.indpred, x.indrelid) END AS predicate,
   parent.relname AS parent, ts.spcname AS tablespace, i.reloptions AS options,
-  pg_get_indexdef(x.indexrelid) AS definition, ids.description AS comment,
+  i.relkind AS kind, ids.description AS comment,
   con.contype AS constraint_type, con.conname AS constraint_name, con.condeferrable AS deferrable,
   con.condeferred AS initially_deferred, /*conperiod*/ AS period,
   CASE WHEN con.oid IS NOT NULL THEN pg_get_constraintdef(con.oid) END AS constraint_definition,
@@ -21,4 +21,3 @@ LEFT JOIN pg_catalog.pg_description ids
   ON ids.classoid = 'pg_catalog.pg_class'::regclass AND ids.objoid = x.indexrelid AND ids.objsubid = 0
 LEFT JOIN pg_catalog.pg_description cds
   ON cds.classoid = 'pg_catalog.pg_constraint'::regclass AND cds.objoid = con.oid AND cds.objsubid = 0
-WHERE r.extension IS NULL

@@ -1,30 +1,28 @@
-//! The only reader of `pg_catalog` and `pg_dist_*`: one statement, hence one snapshot, to one model.
+//! The only reader of `pg_catalog` and `pg_dist_*`: one snapshot, one model.
 //!
-//! Each `.sql` file is a query for one kind of object; `statement` composes them. `rows` says what they return,
+//! Each `.sql` file is a query for one kind of object; `queries` runs them. `rows` says what they return,
 //! `assemble` makes the planner's model of it, `scope` limits the model to some schemas.
 
 mod assemble;
+mod index_definitions;
+mod queries;
 mod rows;
 mod scope;
-mod statement;
 
 use citus_planner::citus_version::CitusVersion;
 use citus_planner::schema::{RelationName, Schema};
 use pgrx::prelude::*;
 
-use crate::error::{Result, internal, not_in_state};
-use crate::pg::{guc, settings};
+use crate::error::{Result, not_in_state};
+use crate::pg::{guc, settings, typed_rows};
 
-pub use statement::citus_is_there;
+pub use queries::citus_is_there;
 
 /// The caller's search path: names of schemas, those that exist, without the implicit ones.
 pub fn search_path() -> Result<Vec<String>> {
     // Resolved under the caller's own search path: nothing but one qualified name.
-    let json = query(
-        "SELECT pg_catalog.convert_to(pg_catalog.array_to_json(pg_catalog.current_schemas(false))::pg_catalog.text, \
-         'UTF8')",
-    )?;
-    serde_json::from_slice(&json).map_err(internal)
+    let path: Vec<rows::SearchPath> = typed_rows::select("SELECT pg_catalog.current_schemas(false) AS schemas", &[])?;
+    Ok(path.into_iter().flat_map(|p| p.schemas).collect())
 }
 
 /// The model of this database, limited to `schemas` and what is linked to them where given.
@@ -34,9 +32,7 @@ pub fn search_path() -> Result<Vec<String>> {
 pub fn read(schemas: Option<&[String]>) -> Result<Schema> {
     let citus_target = citus_target()?;
     settings::pinned(|| {
-        let rows: rows::Rows = serde_json::from_slice(&query(&statement::compose())?).map_err(internal)?;
-        check_for_interrupts!();
-        let mut reading = assemble::assemble(rows);
+        let mut reading = assemble::assemble(queries::read()?);
         check_for_interrupts!();
         if let Some(schemas) = schemas {
             scope::limit(&mut reading.schema, schemas).map_err(crate::error::report)?;
@@ -52,7 +48,7 @@ pub fn read(schemas: Option<&[String]>) -> Result<Schema> {
 /// # Errors
 /// 55000 where there is no Citus in the database, or this is a worker.
 pub fn read_cluster() -> Result<Schema> {
-    if !statement::citus_is_there() {
+    if !queries::citus_is_there() {
         return Err(not_in_state(
             "Citus is not installed in this database",
             "To judge a distribution that is not there yet, give it: SELECT * FROM advisor.check_distribution('{\"public.t\": \
@@ -80,7 +76,7 @@ pub fn read_for_planning() -> Result<Schema> {
 /// # Errors
 /// 55000 where there is no Citus in the database, or this is a worker.
 pub fn require_coordinator() -> Result<()> {
-    if !statement::citus_is_there() {
+    if !queries::citus_is_there() {
         return Err(not_in_state(
             "Citus is not installed in this database",
             "A rehearsal needs the coordinator of a Citus cluster; a small one of your own will do.",
@@ -101,16 +97,14 @@ fn refuse_worker() -> Result<()> {
 
 /// Whether this node of a cluster is the coordinator.
 fn is_coordinator() -> Result<bool> {
-    let group = query("SELECT pg_catalog.convert_to(groupid::text, 'UTF8') FROM pg_catalog.pg_dist_local_group")?;
-    Ok(matches!(group.as_slice(), b"" | b"0"))
+    let groups: Vec<rows::LocalGroup> =
+        queries::query("SELECT groupid AS id FROM pg_catalog.pg_dist_local_group", &[])?;
+    Ok(groups.first().is_none_or(|group| group.id == 0))
 }
 
 /// Asks every node what its shards weigh.
 fn weigh_shards(schema: &mut Schema) -> Result<()> {
-    let sizes = include_str!("shard_sizes.sql");
-    let json =
-        query(&format!("SELECT convert_to(coalesce(json_agg(size), '[]')::text, 'UTF8') FROM (\n{sizes}) AS size"))?;
-    let sizes: Vec<rows::ShardSizes> = serde_json::from_slice(&json).map_err(internal)?;
+    let sizes: Vec<rows::ShardSizes> = queries::query(include_str!("shard_sizes.sql"), &[])?;
     for shards in sizes {
         let name = RelationName::new(shards.schema, shards.name);
         if let Some(table) = schema.tables.iter_mut().find(|t| t.name == name) {
@@ -138,13 +132,4 @@ fn citus_target() -> Result<Option<String>> {
             Err(crate::error::report(error))
         }
     }
-}
-
-/// Runs a query that returns one bytea, read-only: it works on a standby and assigns no transaction id.
-fn query(sql: &str) -> Result<Vec<u8>> {
-    Spi::connect(|client| {
-        let bytes = client.select(sql, Some(1), &[])?.first().get::<Vec<u8>>(1)?;
-        Ok(bytes.unwrap_or_default())
-    })
-    .map_err(|error: pgrx::spi::Error| internal(error))
 }

@@ -4,5 +4,4 @@ FROM relation r
 JOIN pg_catalog.pg_inherits i ON i.inhrelid = r.oid
 JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE r.extension IS NULL
 ORDER BY i.inhrelid, i.inhseqno

@@ -7,4 +7,3 @@ SELECT p.polrelid::int8 AS relation, p.polname AS name, p.polcmd AS command, p.p
     AS subquery
 FROM relation r
 JOIN pg_catalog.pg_policy p ON p.polrelid = r.oid
-WHERE r.extension IS NULL

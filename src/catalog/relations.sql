@@ -1,6 +1,6 @@
--- The tables of the model. Every other query starts from here, so that all agree on what is left out: system schemas,
--- temporary tables, members of extensions (`extension` is set) and, under Citus, shards.
-SELECT c.oid, c.relname, n.nspname, c.relkind, e.extname AS extension
+-- The tables of the model. Every other query starts from those without extension, so that all agree on what is left out:
+-- system schemas, temporary tables, members of extensions (`extension` is set) and, under Citus, shards.
+SELECT c.oid, n.nspname AS schema, c.relname AS name, e.extname AS extension
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_depend d

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-#[derive(Deserialize)]
 pub struct Rows {
     pub database: Vec<Database>,
     pub schemas: Vec<SchemaName>,
-    pub extension_tables: Vec<ExtensionTable>,
+    /// Tables of extensions among them.
+    pub relations: Vec<Relation>,
     pub tables: Vec<Table>,
     pub parents: Vec<Parent>,
     pub columns: Vec<Column>,
@@ -26,7 +26,7 @@ pub struct Rows {
     pub views: Vec<View>,
     pub publications: Vec<Publication>,
     pub ignored_findings: Vec<IgnoredFinding>,
-    #[serde(default)]
+    /// Empty without Citus.
     pub citus_tables: Vec<CitusTable>,
     /// Absent where no migration was cut off.
     pub unfinished: Option<Vec<Unfinished>>,
@@ -47,10 +47,12 @@ pub struct SchemaName {
 }
 
 #[derive(Deserialize)]
-pub struct ExtensionTable {
+pub struct Relation {
+    pub oid: u32,
     pub schema: String,
     pub name: String,
-    pub extension: String,
+    /// That it is a member of.
+    pub extension: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -140,6 +142,10 @@ pub struct Index {
     pub parent: Option<String>,
     pub tablespace: Option<String>,
     pub options: Option<Vec<String>>,
+    /// `pg_class.relkind`
+    pub kind: String,
+    /// Filled in behind the query, by `index_definitions`.
+    #[serde(skip)]
     pub definition: Option<String>,
     pub comment: Option<String>,
     pub constraint_type: Option<String>,
@@ -304,8 +310,11 @@ pub struct View {
     pub name: String,
     pub materialized: bool,
     pub bytes: Option<i64>,
-    pub reads: Vec<citus_planner::schema::RelationName>,
-    pub groups_by: Vec<citus_planner::schema::GroupedKey>,
+    pub read_schemas: Vec<String>,
+    pub read_names: Vec<String>,
+    pub key_schemas: Vec<String>,
+    pub key_tables: Vec<String>,
+    pub key_constraints: Vec<String>,
     pub statements: Vec<String>,
 }
 
@@ -314,6 +323,13 @@ pub struct Publication {
     pub name: String,
     pub all_tables: bool,
     pub tables: Vec<u32>,
+}
+
+/// Of an index that no habit describes.
+#[derive(Deserialize)]
+pub struct IndexDefinition {
+    pub oid: u32,
+    pub definition: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -326,6 +342,17 @@ pub struct Unfinished {
     pub kind: String,
     pub relation: String,
     pub model: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct SearchPath {
+    pub schemas: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub struct LocalGroup {
+    /// 0: the coordinator.
+    pub id: i32,
 }
 
 #[derive(Deserialize)]

@@ -11,5 +11,5 @@ WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'planned_m
       -- PostgreSQL creates the schema of a control file, but does not make it a member.
       SELECT FROM pg_catalog.pg_extension x WHERE x.extname = 'citus_advisor' AND x.extnamespace = n.oid
     )
-    OR EXISTS (SELECT FROM relation r WHERE r.nspname = n.nspname AND r.extension IS NULL)
+    OR n.oid IN (SELECT c.relnamespace FROM relation r JOIN pg_catalog.pg_class c ON c.oid = r.oid)
   )

@@ -3,4 +3,3 @@ SELECT s.stxrelid::int8 AS relation, n.nspname AS schema, s.stxname AS name,
 FROM relation r
 JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = r.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
-WHERE r.extension IS NULL

@@ -1,4 +1,4 @@
-SELECT r.oid::int8, r.nspname AS schema, r.relname AS name, c.relkind AS kind, pg_get_userbyid(c.relowner) AS owner,
+SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, pg_get_userbyid(c.relowner) AS owner,
   c.relpersistence AS persistence,
   CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END AS partition_bound,
   c.relispartition AS is_partition,
@@ -28,6 +28,7 @@ SELECT r.oid::int8, r.nspname AS schema, r.relname AS name, c.relkind AS kind, p
   ds.description AS comment
 FROM relation r
 JOIN pg_catalog.pg_class c ON c.oid = r.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = c.oid
 LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam
 LEFT JOIN pg_catalog.pg_depend amd
@@ -40,4 +41,3 @@ LEFT JOIN pg_catalog.pg_foreign_server fs ON fs.oid = ft.ftserver
 LEFT JOIN pg_catalog.pg_foreign_data_wrapper fdw ON fdw.oid = fs.srvfdw
 LEFT JOIN pg_catalog.pg_description ds
   ON ds.classoid = 'pg_catalog.pg_class'::regclass AND ds.objoid = c.oid AND ds.objsubid = 0
-WHERE r.extension IS NULL

@@ -11,4 +11,3 @@ JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
 JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
 LEFT JOIN pg_catalog.pg_description ds
   ON ds.classoid = 'pg_catalog.pg_trigger'::regclass AND ds.objoid = t.oid AND ds.objsubid = 0
-WHERE r.extension IS NULL

@@ -3,10 +3,9 @@ WITH RECURSIVE used (oid) AS (
   SELECT a.atttypid
   FROM relation r
   JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-  WHERE r.extension IS NULL
   UNION
   SELECT c.reloftype FROM relation r JOIN pg_catalog.pg_class c ON c.oid = r.oid
-  WHERE r.extension IS NULL AND c.reloftype <> 0
+  WHERE c.reloftype <> 0
   UNION
   SELECT part.oid
   FROM used

@@ -13,8 +13,9 @@ WITH RECURSIVE grouped (view) AS (
 )
 SELECT n.nspname AS schema, v.relname AS name, v.relkind = 'm' AS materialized,
   CASE WHEN v.relkind = 'm' THEN pg_total_relation_size(v.oid) END AS bytes,
-  coalesce(r.reads, '[]') AS reads,
-  coalesce(k.keys, '[]') AS groups_by,
+  coalesce(r.schemas, '{}') AS read_schemas, coalesce(r.names, '{}') AS read_names,
+  coalesce(k.schemas, '{}') AS key_schemas, coalesce(k.tables, '{}') AS key_tables,
+  coalesce(k.constraints, '{}') AS key_constraints,
   CASE WHEN v.oid IN (SELECT view FROM grouped) THEN array_cat(
     ARRAY[
       format('CREATE %s %I.%I%s AS %s', words.kind, n.nspname, v.relname,
@@ -37,7 +38,7 @@ FROM pg_catalog.pg_class v
 JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
 CROSS JOIN LATERAL (SELECT CASE WHEN v.relkind = 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END AS kind) AS words
 LEFT JOIN (
-  SELECT key.view, json_agg(json_build_object('table', json_build_object('schema', key.schema, 'name', key.name), 'constraint', key.conname)) AS keys
+  SELECT key.view, array_agg(key.schema) AS schemas, array_agg(key.name) AS tables, array_agg(key.conname) AS constraints
   FROM (
     SELECT DISTINCT w.ev_class AS view, tn.nspname AS schema, t.relname AS name, c.conname
     FROM pg_catalog.pg_rewrite w
@@ -51,7 +52,7 @@ LEFT JOIN (
   GROUP BY key.view
 ) AS k ON k.view = v.oid
 LEFT JOIN (
-  SELECT read.view, json_agg(json_build_object('schema', read.schema, 'name', read.name)) AS reads
+  SELECT read.view, array_agg(read.schema) AS schemas, array_agg(read.name) AS names
   FROM (
     SELECT DISTINCT w.ev_class AS view, tn.nspname AS schema, t.relname AS name
     FROM pg_catalog.pg_rewrite w

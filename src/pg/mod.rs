@@ -32,4 +32,5 @@ mod startup;
 pub mod statement;
 pub mod tables;
 pub mod transaction;
+pub mod typed_rows;
 pub mod values;

@@ -130,7 +130,7 @@ pub(super) fn create(migration: &Migration<'_, '_>) -> Vec<Step> {
             .run_all(comment)
             .run(notebook::back(KIND, name, &check.name))
             .finish();
-        Step { phase: Phase::Constraints, relation: Some(name.clone()), statement, because: "As it was.".to_owned() }
+        Step { phase: Phase::Constraints, relation: Some(name.clone()), statement, because: "As it was. Locks the table for a moment.".to_owned() }
     });
     checks.collect()
 }

@@ -50,7 +50,7 @@ fn drop_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> S
     ));
     let (done, because) = match &key.planned.fate {
         ForeignKeyFate::Lost { code } => {
-            ("present IS NULL".to_owned(), format!("Lost: {what}. {}", migration.reason(code, key.table, name)))
+            ("present IS NULL".to_owned(), format!("Lost: {what}. {}. {LOCKS_BOTH}", migration.reason(code, key.table, name).trim_end_matches('.')))
         }
         _ => (
             // Once both tables are in their places, a foreign key of this name is the one that came back.
@@ -59,7 +59,7 @@ fn drop_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> S
                 migration.is_placed(key.edge.referencing),
                 migration.is_placed(key.edge.referenced)
             ),
-            format!("Comes back in phase constraints: {} cannot move under it.", moving(migration, key)),
+            format!("Comes back in phase constraints: {} cannot move under it. {LOCKS_BOTH}", moving(migration, key)),
         ),
     };
     let mut destroy = Vec::new();
@@ -84,6 +84,18 @@ fn drop_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> S
     Step { phase: Phase::Drop, relation: Some(key.table.clone()), statement, because }
 }
 
+/// What dropping a foreign key takes.
+const LOCKS_BOTH: &str = "Locks both tables for a moment.";
+
+/// Whom adding a foreign key keeps waiting.
+fn looks_at_rows(key: &ChangedForeignKey<'_, '_>) -> &'static str {
+    if key.foreign_key.validated {
+        "Every row is looked at: readers go on, writers of both tables wait."
+    } else {
+        "No row is looked at; writers of both tables wait for a moment."
+    }
+}
+
 /// The moving tables of a foreign key, for its reason.
 fn moving(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> String {
     match (migration.is_pending(key.edge.referencing), migration.is_pending(key.edge.referenced)) {
@@ -104,7 +116,7 @@ fn create_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) ->
             let because = format!("Citus cannot keep it. It was: {}", key.foreign_key.definition);
             return step(comment(&format!("Not re-created: {what}. {reason}")), because);
         }
-        ForeignKeyFate::Kept => (key.foreign_key.definition.clone(), "As it was.".to_owned()),
+        ForeignKeyFate::Kept => (key.foreign_key.definition.clone(), format!("As it was. {}", looks_at_rows(key))),
         ForeignKeyFate::Widened { columns, on_update } => widened(migration, key, columns, *on_update),
     };
     let is_there = format!(
@@ -173,6 +185,7 @@ fn widened(
     let from = columns.iter().map(|&(c, _)| graph.column(referencing, c).name.as_str());
     let to = columns.iter().map(|&(_, c)| graph.column(referenced, c).name.as_str());
     let target = format!("{}({})", key.referenced, quote_identifiers(to));
+    changes.push(looks_at_rows(key).to_owned());
     (clause(key.foreign_key, &quote_identifiers(from), &target, match_type, on_update), changes.join(" "))
 }
 

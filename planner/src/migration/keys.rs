@@ -44,7 +44,7 @@ fn set_not_null(migration: &Migration<'_, '_>, table: TableId, column: ColumnId)
         .finish();
     let because = format!(
         "The key that is widened by {column} needs it; Citus refuses NULL there anyway. Fails, changing nothing, while a \
-         row has NULL. Reads the whole table under an exclusive lock."
+         row has NULL. Reads the whole table under an exclusive lock: readers and writers wait."
     );
     Step { phase: Phase::Keys, relation: Some(name.clone()), statement, because }
 }
@@ -140,7 +140,7 @@ fn widen(migration: &Migration<'_, '_>, key: &PlannedKey, column: ColumnId) -> S
     }
     let because = format!(
         "Citus takes no {} without the distribution column: {column} goes in front of its columns. Builds the index \
-         under an exclusive lock.",
+         under an exclusive lock: readers and writers wait.",
         ObjectType::of_index(index).as_str()
     );
     Step { phase: Phase::Keys, relation: Some(table.name.clone()), statement: block.finish(), because }

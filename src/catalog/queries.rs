@@ -1,0 +1,72 @@
+//! Runs the queries, in the dialect of this server and in one snapshot.
+
+use serde::de::DeserializeOwned;
+
+use super::index_definitions;
+use super::rows::{Relation, Rows};
+use crate::error::Result;
+use crate::pg::{relation, typed_rows};
+
+/// What newer servers have and older ones lack: a placeholder in the queries, and what it stands for.
+const DIALECT: &[(&str, &str)] = if cfg!(feature = "pg18") {
+    &[("/*conperiod*/", "con.conperiod"), ("/*conenforced*/", "con.conenforced")]
+} else {
+    &[("/*conperiod*/", "false"), ("/*conenforced*/", "true")]
+};
+
+/// Whether this database has Citus' metadata.
+pub fn citus_is_there() -> bool {
+    relation::extension_exists(c"citus")
+        && relation::catalog_exists(c"pg_dist_partition")
+        && relation::catalog_exists(c"pg_dist_shard")
+}
+
+/// Everything that a model is made of, as it is at one moment.
+pub fn read() -> Result<Rows> {
+    typed_rows::in_one_snapshot(|| {
+        let citus = citus_is_there();
+        let is_shard = if citus { include_str!("is_shard.sql") } else { "false" };
+        let relations: Vec<Relation> =
+            query(&include_str!("relations.sql").replace("/*is_shard*/", &format!("\n{is_shard}\n")), &[])?;
+        let own: Vec<u32> = relations.iter().filter(|r| r.extension.is_none()).map(|r| r.oid).collect();
+        let has_notebook = relation::may_be_read(c"planned_migration", c"put_aside")
+            && relation::may_be_read(c"planned_migration", c"tables");
+        let mut rows = Rows {
+            relations,
+            database: query(include_str!("database.sql"), &own)?,
+            schemas: query(include_str!("schemas.sql"), &own)?,
+            tables: query(include_str!("tables.sql"), &own)?,
+            parents: query(include_str!("parents.sql"), &own)?,
+            columns: query(include_str!("columns.sql"), &own)?,
+            column_statistics: query(include_str!("column_statistics.sql"), &own)?,
+            indexes: query(include_str!("indexes.sql"), &own)?,
+            index_columns: query(include_str!("index_columns.sql"), &own)?,
+            foreign_keys: query(include_str!("foreign_keys.sql"), &own)?,
+            checks: query(include_str!("checks.sql"), &own)?,
+            triggers: query(include_str!("triggers.sql"), &own)?,
+            rules: query(include_str!("rules.sql"), &own)?,
+            policies: query(include_str!("policies.sql"), &own)?,
+            statistics_objects: query(include_str!("statistics_objects.sql"), &own)?,
+            sequences: query(include_str!("sequences.sql"), &own)?,
+            default_sequences: query(include_str!("default_sequences.sql"), &own)?,
+            types: query(include_str!("types.sql"), &own)?,
+            dependencies: query(include_str!("dependencies.sql"), &own)?,
+            views: query(include_str!("views.sql"), &own)?,
+            publications: query(include_str!("publications.sql"), &own)?,
+            ignored_findings: query(include_str!("ignored_findings.sql"), &own)?,
+            citus_tables: if citus { query(include_str!("citus_tables.sql"), &own)? } else { Vec::new() },
+            unfinished: if has_notebook { Some(query(include_str!("unfinished.sql"), &own)?) } else { None },
+        };
+        index_definitions::fill(&mut rows)?;
+        Ok(rows)
+    })
+}
+
+/// The rows of one query, in which `relation` is a table of these OIDs. They come as a parameter, so that PostgreSQL knows how
+/// many there are.
+pub fn query<T: DeserializeOwned>(query: &str, relations: &[u32]) -> Result<Vec<T>> {
+    let query = DIALECT.iter().fold(query.to_owned(), |query, (placeholder, is)| query.replace(placeholder, is));
+    let statement =
+        format!("WITH relation AS (SELECT oid FROM unnest($1) AS given (oid)) SELECT * FROM (\n{query}\n) AS row");
+    typed_rows::select(&statement, relations)
+}
