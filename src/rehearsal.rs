@@ -12,7 +12,7 @@ use pgrx::prelude::*;
 use crate::catalog;
 use crate::error::{Result, not_in_state, report as refuse};
 use crate::pg::query;
-use crate::pg::savepoint::attempt;
+use crate::pg::savepoint::{attempt, attempt_statement};
 use crate::pg::values::{Jsonb, Names, Text};
 use crate::planning::with_plan;
 
@@ -41,7 +41,7 @@ fn rehearse_migration(
             run("SET LOCAL check_function_bodies TO off")?;
             run("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'")?;
             for statement in &rehearsal.statements {
-                if let Err(error) = attempt(|| run(statement)) {
+                if let Err(error) = attempt_statement(|| run(statement)) {
                     troubles.push((statement.clone(), said(&error)));
                 }
                 check_for_interrupts!();
@@ -56,7 +56,7 @@ fn rehearse_migration(
                 let outcome = if step.statement.starts_with("--") {
                     String::new()
                 } else {
-                    match attempt(|| run(&step.statement)) {
+                    match attempt_statement(|| run(&step.statement)) {
                         Ok(()) => "ok".to_owned(),
                         Err(error) => said(&error),
                     }

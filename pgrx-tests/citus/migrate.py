@@ -87,8 +87,16 @@ class Case:
         """The same database again, on every node."""
         drop(self.server, self.database)
         for port in range(3):
-            self.server.psql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s;\n"
-                             "CREATE DATABASE %s TEMPLATE %s;" % (literal(other.database), self.database, other.database), port=port)
+            # Citus' own daemon comes back at any time.
+            for attempt in range(10):
+                try:
+                    self.server.psql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s;\n"
+                                     "CREATE DATABASE %s TEMPLATE %s;" % (literal(other.database), self.database, other.database), port=port)
+                    break
+                except RuntimeError as error:
+                    if attempt == 9 or "is being accessed by other users" not in str(error):
+                        raise
+                    time.sleep(0.3)
 
     def load(self, statements):
         answers = self.server.each(self.database, statements)

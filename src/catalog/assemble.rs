@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use citus_planner::identifier::{quote_identifier, quote_identifiers};
+use citus_planner::identifier::{RelationName, quote_identifier, quote_identifiers};
 use citus_planner::schema::*;
 use citus_planner::statistics::ColumnStatistics;
 use pgrx::check_for_interrupts;
@@ -89,10 +89,31 @@ pub fn assemble(rows: Rows) -> Reading {
     Reading { schema, unreadable_sequences }
 }
 
+/// A column that was added and is not filled is not there yet, neither in the table nor in its partitions: so a new plan
+/// fills it.
+fn hide_column(schema: &mut Schema, relation: &str, model: &str) {
+    let Ok(serde_json::Value::String(name)) = serde_json::from_str(model) else { return };
+    let mut family: Vec<RelationName> = Vec::new();
+    family.extend(schema.tables.iter().map(|t| &t.name).find(|n| n.to_string() == relation).cloned());
+    let mut place = 0;
+    while let Some(parent) = family.get(place).cloned() {
+        let partitions = schema.tables.iter().filter(|t| t.partition_of.as_ref() == Some(&parent));
+        family.extend(partitions.map(|t| t.name.clone()));
+        place += 1;
+    }
+    for table in schema.tables.iter_mut().filter(|t| family.contains(&t.name)) {
+        table.columns.retain(|c| c.name != name);
+    }
+}
+
 /// What a migration that was cut off has put aside is as good as there.
 fn take_unfinished(schema: &mut Schema, notes: Vec<rows::Unfinished>) {
     let mut unfinished = Unfinished::default();
     for note in notes {
+        if note.kind == "column" {
+            hide_column(schema, &note.relation, note.model.as_deref().unwrap_or_default());
+            continue;
+        }
         let Some(table) = schema.tables.iter_mut().find(|t| t.name.to_string() == note.relation) else { continue };
         let model = note.model.as_deref().unwrap_or_default();
         match note.kind.as_str() {

@@ -9,6 +9,19 @@ use pgrx::{PgSqlErrorCode, PgTryBuilder};
 /// Runs `work` in a subtransaction of its own, which an error takes back. The error is returned; one that ends the whole
 /// statement in any case (Ctrl-C, a timeout, a lack of memory or disk) is raised.
 pub fn attempt<R>(work: impl FnOnce() -> Result<R, ErrorReport>) -> Result<R, ErrorReport> {
+    attempt_but_for(ends_everything, work)
+}
+
+/// The same for a statement that is tried out. Citus gives most of its refusals no error code, and so that of an internal
+/// error.
+pub fn attempt_statement<R>(work: impl FnOnce() -> Result<R, ErrorReport>) -> Result<R, ErrorReport> {
+    attempt_but_for(|code| code != PgSqlErrorCode::ERRCODE_INTERNAL_ERROR && ends_everything(code), work)
+}
+
+fn attempt_but_for<R>(
+    is_raised: fn(PgSqlErrorCode) -> bool,
+    work: impl FnOnce() -> Result<R, ErrorReport>,
+) -> Result<R, ErrorReport> {
     // SAFETY: the caller's memory context and resource owner are put back when the subtransaction is over, either way.
     let (context, owner) = unsafe {
         let before = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
@@ -19,7 +32,7 @@ pub fn attempt<R>(work: impl FnOnce() -> Result<R, ErrorReport>) -> Result<R, Er
     let result = PgTryBuilder::new(AssertUnwindSafe(work))
         .catch_others(|caught| match caught {
             CaughtError::PostgresError(error) | CaughtError::ErrorReport(error)
-                if !ends_everything(error.sql_error_code()) =>
+                if !is_raised(error.sql_error_code()) =>
             {
                 let mut report = ErrorReport::new(error.sql_error_code(), error.message().to_owned(), "");
                 if let Some(detail) = error.detail() {

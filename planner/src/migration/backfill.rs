@@ -12,7 +12,10 @@ use crate::schema::Table;
 use super::context::{Migration, regclass};
 use super::placement::members;
 use super::sql::{Block, Failure};
-use super::{Phase, Step};
+use super::{Phase, Step, notebook};
+
+/// What the notebook calls a column that is not filled yet: a plan made anew does not see it, and fills it.
+const COLUMN: &str = "column";
 
 /// Pages that one batch looks at: 8 MB, some ten thousand rows.
 const BATCH_PAGES: usize = 1_000;
@@ -65,6 +68,13 @@ fn add(migration: &Migration<'_, '_>, planned: &PlannedBackfill) -> Step {
         .filling_block()
         .return_if(&attribute(migration, planned.table, planned.column, ""))
         .run(format!("ALTER TABLE {name} {}", sql::add_column(backfill)))
+        .run(notebook::put_aside(
+            COLUMN,
+            name,
+            &backfill.column.name,
+            &sql::add_column(backfill),
+            &serde_json::to_string(&backfill.column.name).expect("a name is text"),
+        ))
         .finish();
     let because = format!(
         "The distribution column, which {name} does not have. A change of the catalog only: it is empty, and takes an \
@@ -286,7 +296,10 @@ pub(super) fn not_null(migration: &Migration<'_, '_>) -> Vec<Step> {
         let name = migration.name(planned.table);
         let backfill = migration.plan.backfill(planned);
         let column = quote_identifier(&backfill.column.name);
-        let mut block = migration.checked_block().return_if(&is_complete(migration, planned));
+        let mut block = migration
+            .checked_block()
+            .run(notebook::back(COLUMN, name, &backfill.column.name))
+            .return_if(&is_complete(migration, planned));
         if let Some(security) = sees_all_rows(migration, backfill) {
             block = block.run(security);
         }

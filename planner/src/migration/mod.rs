@@ -120,7 +120,6 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(checks::create(&migration));
     steps.extend(guard::verify(&migration));
     steps.extend(placement::truncate(&migration));
-    steps.extend(placement::analyze(&migration));
     steps.push(notebook::close(&migration));
     debug_assert!(steps.is_sorted_by_key(|s| s.phase));
     steps
