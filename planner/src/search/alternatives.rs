@@ -50,9 +50,10 @@ pub fn alternatives<'a>(
         ));
     }
     let how_many = how_many as usize;
+    // Before names are looked up: an alternative's assignment, passed back, names columns that tables are to be given.
+    let classes = column_classes(graph, request);
     let overrides = check_overrides(graph, request)?;
     let scope = scope(graph, request, &overrides)?;
-    let classes = column_classes(graph, request);
     let search = Search::new(graph, request, &classes, overrides, &scope, tick);
     let best = search.priced.solve(tick);
     let decided_by_name = search.rival(&best, tick);
