@@ -360,7 +360,10 @@ fn describe(graph: &Graph<'_>, members: Vec<(TableId, ColumnId)>) -> Class {
     let telling = names
         .iter()
         .filter(|(n, _)| !n.eq_ignore_ascii_case("id"))
-        .max_by_key(|&(n, count)| (*count, std::cmp::Reverse(n.len()), std::cmp::Reverse(*n)));
+        // Of names that are as frequent one that says more: what it would be called otherwise changes nothing else.
+        .max_by_key(|&(n, count)| {
+            (*count, std::cmp::Reverse(rank(n)), std::cmp::Reverse(n.len()), std::cmp::Reverse(*n))
+        });
     let label = match (telling, entity.or(members.first().copied())) {
         (Some((name, _)), _) => (*name).to_owned(),
         (None, Some((table, _))) => format!("{}_id", singular(&graph.table(table).name.name)),

@@ -43,8 +43,8 @@ const PATIENCE: usize = 6;
 /// A pass counts as one that does if it brings the bound nearer to the best known by this part of the way.
 const PROGRESS: Cost = 256;
 
-/// Costs of pairs that all passes together look at, so that a large problem takes time in proportion to its size.
-const LOOKS: usize = 2_000_000;
+/// Costs of pairs that the passes of one multiplier look at, so that a large problem takes time in proportion to its size.
+const LOOKS: usize = 500_000;
 
 /// Passes that every problem gets.
 const FEWEST_PASSES: usize = 4;

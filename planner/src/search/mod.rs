@@ -72,6 +72,7 @@ impl<'s, 'a> Search<'s, 'a> {
         tick: &mut dyn FnMut(),
     ) -> Self {
         let mut model = CostModel::new(graph, classes, &request.prices);
+        model.leave_aside(graph.planned_tables().filter(|t| !scope.contains(t)));
         let domains = Domains::new(graph, classes, &model, &overrides, scope, tick);
         let tables: Vec<TableId> = graph.planned_tables().collect();
         let reachable = domains.distributable.iter().map(|&t| model.load(t)).sum();
@@ -104,6 +105,7 @@ impl<'s, 'a> Search<'s, 'a> {
     /// What the terms would be at other prices.
     fn model_with(&self, prices: &Prices) -> CostModel<'s, 'a> {
         let mut model = CostModel::new(self.graph, self.classes, prices);
+        model.leave_aside(self.graph.planned_tables().filter(|t| !self.scope.contains(t)));
         model.set_reachable(self.reachable);
         model
     }

@@ -71,7 +71,7 @@ impl Solution {
 /// Steps of branch and bound before the answer is given unproven; of a problem of [`MANY`] variables, each of whose steps takes
 /// longer and which a few more do not prove, only so many.
 pub const STEP_BUDGET: u64 = 100_000;
-const STEP_BUDGET_OF_MANY: u64 = 20_000;
+const STEP_BUDGET_OF_MANY: u64 = 5_000;
 
 /// Rounds of improvement of one start.
 const ROUNDS: usize = 40;

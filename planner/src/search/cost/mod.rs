@@ -9,7 +9,7 @@ mod term;
 pub use price::{Charge, Price, Subject};
 pub use term::Term;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::Prices;
 use crate::backfill::is_filled_over;
@@ -153,6 +153,8 @@ pub struct CostModel<'g, 'a> {
     elsewhere: Cost,
     /// Load that has to be distributed before anything else counts.
     target: Cost,
+    /// Tables that the plan does not speak of: that they stay where they are is no choice of its.
+    aside: BTreeSet<TableId>,
     pub joins: Vec<WorkloadJoin>,
     /// By table: columns by which statements find its rows, and their part of [`DATABASE`].
     filters: HashMap<TableId, Vec<(Vec<ColumnId>, Cost)>>,
@@ -183,6 +185,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
             local_table: third.min(ALL_LOCAL_TABLES / tables.max(1) as Cost),
             elsewhere: if graph.schema.citus_tables.iter().any(|t| t.kind != "local") { ELSEWHERE } else { 0 },
             target: DATABASE * SPREAD_TARGET_PERCENT / 100,
+            aside: BTreeSet::new(),
             joins,
             filters,
         }
@@ -191,6 +194,11 @@ impl<'g, 'a> CostModel<'g, 'a> {
     /// Says how much of the load can be distributed at all.
     pub fn set_reachable(&mut self, reachable: Cost) {
         self.target = (DATABASE * SPREAD_TARGET_PERCENT / 100).min(reachable * REACHABLE_PERCENT / 100);
+    }
+
+    /// Says which tables the plan does not speak of.
+    pub fn leave_aside(&mut self, tables: impl Iterator<Item = TableId>) {
+        self.aside = tables.collect();
     }
 
     /// Part of [`DATABASE`] that a planned table carries.
@@ -237,7 +245,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
         match layout.placement(table) {
             Placement::Local => {
                 charge(Term::LocalLoad, load);
-                charge(Term::LocalTable, self.left_local(t));
+                charge(Term::LocalTable, self.left_local(table));
             }
             Placement::Reference => {
                 charge(Term::Copies, self.copies(table));
@@ -269,8 +277,11 @@ impl<'g, 'a> CostModel<'g, 'a> {
     }
 
     /// A table that stays on the coordinator while others leave it; those in which tools keep their own books may.
-    fn left_local(&self, table: &Table) -> Cost {
-        let is_open = table.kind != TableKind::Foreign && !KEPT_BY_TOOLS.contains(&table.name.name.as_str());
+    fn left_local(&self, table: TableId) -> Cost {
+        let t = self.graph.table(table);
+        let is_open = t.kind != TableKind::Foreign
+            && !KEPT_BY_TOOLS.contains(&t.name.name.as_str())
+            && !self.aside.contains(&table);
         if self.target > 0 && is_open { self.local_table } else { 0 }
     }
 
