@@ -99,7 +99,7 @@ struct Renaming<'n> {
 
 impl Renaming<'_> {
     fn relation(&self, name: &mut RelationName) {
-        *name = RelationName::new(&(self.schema)(&name.schema), &(self.table)(&name.name));
+        *name = RelationName::new((self.schema)(&name.schema), (self.table)(&name.name));
     }
 
     fn columns(&self, names: &mut [String]) {
@@ -309,7 +309,9 @@ fn in_other_words(other: &BTreeMap<String, String>, name: &str) -> String {
             return word;
         }
         let plural = if root == lower { "" } else { "s" };
-        let new = format!("{}{plural}", other[&root]);
+        // Names of what is no table of the model stay.
+        let Some(new) = other.get(&root) else { return word };
+        let new = format!("{new}{plural}");
         match word.chars().next() {
             Some(c) if c.is_uppercase() => new[..1].to_uppercase() + &new[1..],
             _ => new,
