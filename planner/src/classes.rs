@@ -63,7 +63,12 @@ impl ColumnClasses {
                 members.entry(sets.find((table, column))).or_default().push((table, column));
             }
         }
-        let classes: Vec<Class> = members.into_values().map(|members| describe(graph, members)).collect();
+        let mut members: Vec<_> = members.into_values().collect();
+        // By what does not depend on the order of a table's columns.
+        members.sort_by_cached_key(|members| {
+            members.iter().map(|&(table, at)| (table, column(graph, (table, at)).name.as_str())).min()
+        });
+        let classes: Vec<Class> = members.into_iter().map(|members| describe(graph, members)).collect();
         let class_of = classes.iter().enumerate().flat_map(|(i, c)| c.members.iter().map(move |&m| (m, i))).collect();
         let mut found = ColumnClasses { classes, class_of, inferred };
         if let Some(backfills) = graph.backfills() {

@@ -69,7 +69,10 @@ impl<'a> Graph<'a> {
             for parent in table.inherits.iter().filter_map(|p| by_name.get(p)) {
                 inheritance_children[parent.0].push(TableId(i));
             }
-            for (position, key) in table.foreign_keys.iter().enumerate() {
+            // By name, whatever order a model has them in: ways over foreign keys are chosen by the place of their edges.
+            let mut keys: Vec<_> = table.foreign_keys.iter().enumerate().collect();
+            keys.sort_by(|a, b| a.1.name.cmp(&b.1.name));
+            for (position, key) in keys {
                 let Some(&referenced) = by_name.get(&key.referenced) else { continue };
                 let pairs = key.columns.iter().zip(&key.referenced_columns).filter_map(|(from, to)| {
                     Some((*columns[i].get(from.as_str())?, *columns[referenced.0].get(to.as_str())?))

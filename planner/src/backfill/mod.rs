@@ -54,6 +54,8 @@ pub struct Backfill {
     is_advisable: bool,
     /// Place among the columns offered to the table; 0 is best.
     rank: usize,
+    /// How many of those are better: the same for all that only names tell apart.
+    standing: usize,
     /// How far the source is; a table is filled after those that it is filled from.
     pub distance: Distance,
 }
@@ -159,9 +161,17 @@ impl Backfills {
                 reached_by.entry(table).or_default().push(class);
             }
         }
-        for offered in reached_by.values_mut() {
-            offered.sort_by_key(|&c| (classes.classes[c].name_rank, std::cmp::Reverse(reaches[&c].tables()), c));
+        let worth = |class: ClassId, table: TableId| {
+            let reach = &reaches[&class];
+            (classes.classes[class].name_rank, std::cmp::Reverse(reach.tables()), reach.distance(table))
+        };
+        for (&table, offered) in &mut reached_by {
+            offered.sort_by_key(|&c| (worth(c, table), c));
         }
+        // How many are better; nothing but a name tells those of equal worth apart, so that none of them is left out alone.
+        let standing = |table: TableId, class: ClassId| {
+            reached_by[&table].partition_point(|&c| worth(c, table) < worth(class, table))
+        };
         let mut chosen: BTreeSet<(TableId, ClassId)> = BTreeSet::new();
         let mut open: Vec<(TableId, ClassId)> = Vec::new();
         for (&table, offered) in &reached_by {
@@ -172,8 +182,8 @@ impl Backfills {
                         name(graph, &classes.classes[class], table, reaches[&class].source(table)).as_ref() == Some(n)
                     })
             };
-            let picked = offered.iter().enumerate().filter(|&(place, &c)| place < MOST_OFFERED || is_wanted(c));
-            open.extend(picked.map(|(_, &class)| (table, class)));
+            let picked = offered.iter().filter(|&&c| standing(table, c) < MOST_OFFERED || is_wanted(c));
+            open.extend(picked.map(|&class| (table, class)));
         }
         // A path leads through the columns of the tables between.
         while let Some((table, class)) = open.pop() {
@@ -194,9 +204,10 @@ impl Backfills {
         let mut of: HashMap<TableId, Vec<Backfill>> = HashMap::new();
         let mut without: BTreeMap<ClassId, HashMap<TableId, f64>> = BTreeMap::new();
         for &(table, class) in &chosen {
-            let rank = reached_by[&table].iter().position(|&c| c == class).unwrap_or(usize::MAX);
             let mut backfill =
-                offer((graph, &roads), (class, &classes.classes[class]), &reaches[&class], table, rank, &positions);
+                offer((graph, &roads), (class, &classes.classes[class]), &reaches[&class], table, &positions);
+            backfill.rank = reached_by[&table].iter().position(|&c| c == class).unwrap_or(usize::MAX);
+            backfill.standing = standing(table, class);
             let known = without.entry(class).or_default();
             backfill.is_advisable =
                 rows_can_be_updated(graph, table) && reaches[&class].without_value(graph, &roads, table, known) == 0.0;
@@ -236,7 +247,9 @@ impl Backfills {
         let possible = self.of(table).iter().enumerate().filter(|(_, b)| b.is_possible && b.is_advisable);
         let mut ranked: Vec<(usize, ColumnId)> = possible.map(|(place, b)| (b.rank, real + place)).collect();
         ranked.sort_unstable();
-        ranked.into_iter().take(MOST_WEIGHED).map(|r| r.1).collect()
+        let standing = |&(_, column): &(usize, ColumnId)| self.of(table)[column - real].standing;
+        let worst = ranked.get(MOST_WEIGHED - 1).map_or(usize::MAX, standing);
+        ranked.into_iter().take_while(|r| standing(r) <= worst).map(|r| r.1).collect()
     }
 
     /// Tables whose rows belong to a tenant.
@@ -280,7 +293,6 @@ fn offer(
     (class_id, class): (ClassId, &Class),
     reach: &Reach,
     table: TableId,
-    rank: usize,
     positions: &HashMap<(TableId, ClassId), ColumnId>,
 ) -> Backfill {
     let mut fills = 0;
@@ -315,7 +327,19 @@ fn offer(
     };
     let distance = reach.distance(table).unwrap_or_default();
     let is_advisable = is_possible;
-    Backfill { table, column, class: class_id, ways, source, is_certain, is_possible, is_advisable, rank, distance }
+    Backfill {
+        table,
+        column,
+        class: class_id,
+        ways,
+        source,
+        is_certain,
+        is_possible,
+        is_advisable,
+        rank: 0,
+        standing: 0,
+        distance,
+    }
 }
 
 /// Two columns of one name cannot both be asked for by it: the better one keeps it.

@@ -93,11 +93,11 @@ mod tests {
         let all = "club: distributed id; member: distributed club_id; message: distributed club_id";
         let both = with("sender_id bigint not null, reader_id bigint not null", true);
         let told = of_plan(&both, all, "backfill-ambiguous");
-        assert_eq!(told[0].message, "club_id of public.message can be reached over m_sender, and over m_reader");
+        assert_eq!(told[0].message, "club_id of public.message can be reached over m_reader, and over m_sender");
         assert!(told[0].hint.as_deref().unwrap().contains("IS FALSE;"), "{:?}", told[0].hint);
         // A column that is never NULL is the surer way.
-        let sure = with("sender_id bigint, reader_id bigint not null", true);
-        assert!(of_plan(&sure, all, "backfill-ambiguous")[0].message.contains("over m_reader, and over m_sender"));
+        let sure = with("sender_id bigint not null, reader_id bigint", true);
+        assert!(of_plan(&sure, all, "backfill-ambiguous")[0].message.contains("over m_sender, and over m_reader"));
         assert!(of_plan(&with("sender_id bigint not null", false), all, "backfill-ambiguous").is_empty());
     }
 }
