@@ -33,6 +33,7 @@ use crate::plan::Plan;
 
 use context::Migration;
 
+pub use foreign_keys::declared as foreign_key_definition;
 pub use notebook::SCHEMA;
 pub use rehearsal::Rehearsal;
 pub use rollback::rollback_steps;
