@@ -391,7 +391,7 @@ fn documented(
             Documented::FollowsMove
         }
         ("23505", "23505") if mine.blocked != theirs.blocked => Documented::UniqueLater,
-        ("23503" | "40001", "23505") => Documented::UniqueLater,
+        ("23503" | "40001" | "40P01", "23505") => Documented::UniqueLater,
         ("23503", "23503") if matches!(op, Op::ChangeKey { .. }) && theirs.blocked && !mine.blocked => {
             Documented::UniqueLater
         }
