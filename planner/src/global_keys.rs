@@ -294,7 +294,7 @@ mod tests {
             advisor.check_global_reference('00000000000000aa', 'simple', 'set null 1', 'cascade')";
         schema([
             table("stock").columns(columns).with(|t| t.triggers.push(trigger("stock_item_fkey", CHECK, check.into()))),
-            table("items").columns("shop_id bigint NOT NULL, item_id bigint NOT NULL, added date NOT NULL").primary_key("item_id, added").with(|t| {
+            table("items").columns("shop_id bigint, item_id bigint, added date").primary_key("item_id, added").with(|t| {
                 t.kind = crate::schema::TableKind::Partitioned;
                 t.partition_key = Some(PartitionKey {
                     strategy: "range".into(),
@@ -352,7 +352,7 @@ mod tests {
             ("shop_id bigint, item_id bigint, item_added timestamp", both, "no column item_added"),
             ("shop_id bigint, item_id bigint", "stock: distributed shop_id", "public.items stays"),
             ("shop_id bigint, item_id bigint", "items: distributed shop_id", "public.items is distributed and public.stock is not"),
-            ("shop_id bigint, item_id bigint", "stock: distributed item_id; items: distributed shop_id", "not colocated"),
+            ("shop_id bigint, item_id bigint", "stock: distributed item_id; items: distributed shop_id", "do not mean the same"),
         ] {
             match fate_of(columns, places) {
                 Fate::Lost { why } => assert!(why.contains(reason), "{places}: {why}"),

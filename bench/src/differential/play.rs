@@ -256,6 +256,7 @@ pub enum Documented {
     TruncateBeside,
     ItselfLocksFirst,
     PendingEvents,
+    NullLocksNothing,
 }
 
 impl Documented {
@@ -288,6 +289,9 @@ impl Documented {
             }
             Documented::ItselfLocksFirst => {
                 "40P01: in a table that references itself the referenced row is locked before the row's own key is waited for"
+            }
+            Documented::NullLocksNothing => {
+                "natively 40P01 beside TRUNCATE: a native check locks the referenced table before it looks whether the key is NULL"
             }
             Documented::PendingEvents => {
                 "beside TRUNCATE, which does not go past pending events: ours has one where a deferred key stays as it was, none where it is NULL"
@@ -417,8 +421,11 @@ fn documented(
         ("40P01", _) if case.itself() && beside.is_some_and(Op::references) => Documented::ItselfLocksFirst,
         ("40P01", "done") if matches!(op, Op::MoveReferenced { .. }) => Documented::MoveIntoInsert,
         ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
-        // A native check opens the referenced table before it looks whether the key is NULL.
-        ("done", "40P01") if op.ends_deferral() && matches!(beside, Some(Op::Truncate(_))) => Documented::PendingEvents,
+        ("done", "40P01")
+            if (op.ends_deferral() || op.inserts_null()) && matches!(beside, Some(Op::Truncate(_))) =>
+        {
+            Documented::NullLocksNothing
+        }
         _ => return None,
     })
 }
@@ -461,6 +468,10 @@ fn whole(name: &str) -> String {
     }
     if name.starts_with("prepared_") {
         return "prepared".into();
+    }
+    // Natively a referenced partition has a part of the foreign key, of a name that PostgreSQL chooses.
+    if ["fk_x_fkey", "fk_x_y_fkey", "pk_x_fkey"].iter().any(|part| name.starts_with(part)) {
+        return "fk_ref".into();
     }
     for (prefix, name) in [("pk_", "pk"), ("fk_ref", "fk_ref"), ("fk_", "fk")] {
         if stem(prefix).is_some() {

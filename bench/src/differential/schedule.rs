@@ -218,6 +218,15 @@ impl Op {
         matches!(self, Op::InsertReferencing { .. } | Op::ChangeReference { .. })
     }
 
+    /// A row that references nothing.
+    pub fn inserts_null(&self) -> bool {
+        match self {
+            Op::Caught(op) => op.inserts_null(),
+            Op::InsertReferencing { rows, .. } => rows.iter().any(|(_, to)| !matches!(to, Reference::To { .. })),
+            _ => false,
+        }
+    }
+
     /// Checks that were put off are made.
     pub fn ends_deferral(&self) -> bool {
         matches!(self, Op::Commit | Op::Prepare | Op::Constraints { .. })
