@@ -61,7 +61,7 @@ ALTER TABLE fk ATTACH PARTITION fk_1 FOR VALUES IN (1);
 DELETE FROM fk_1;
 ALTER TABLE fk ATTACH PARTITION fk_1 FOR VALUES IN (1);
 SELECT count(*) FROM triggers;
--- Renamed meanwhile, on either side: it is the same key still.
+-- Renamed meanwhile, it is the same key still.
 ALTER TABLE fk DETACH PARTITION fk_1;
 SELECT advisor.rename_constraint('fk_1', 'fk_ref', 'was_fk_ref');
 ALTER TABLE fk ATTACH PARTITION fk_1 FOR VALUES IN (1);

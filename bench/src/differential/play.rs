@@ -316,12 +316,16 @@ pub fn compare(case: &Case, schedule: &Schedule, ours: &Trace, twin: &Trace) -> 
         return Verdict::Differs(Some(event.step));
     }
     let excused = ours.orphans == 0;
-    for (mine, theirs) in ours.events.iter().zip(&twin.events) {
+    let mut pairs: Vec<(&Event, &Event)> = ours.events.iter().zip(&twin.events).collect();
+    // In the order in which they ended: what ends another way is why what waits for it does so, too.
+    pairs.sort_by_key(|(mine, theirs)| {
+        (mine.ended_after.min(theirs.ended_after), std::cmp::Reverse(mine.step.max(theirs.step)))
+    });
+    for (mine, theirs) in pairs {
         let op = &schedule.steps[mine.step].1;
         let same_answer = canonical(&mine.answer, op) == canonical(&theirs.answer, op);
         // Who ended a deadlock did wait, whether or not it was seen to.
-        let deadlock = is_deadlock(mine);
-        let same_time = mine.blocked == theirs.blocked && mine.ended_after == theirs.ended_after || deadlock;
+        let same_time = mine.blocked == theirs.blocked && mine.ended_after == theirs.ended_after || is_deadlock(mine);
         if same_answer && same_time && mine.step == theirs.step {
             continue;
         }
@@ -333,21 +337,11 @@ pub fn compare(case: &Case, schedule: &Schedule, ours: &Trace, twin: &Trace) -> 
                 && event.ended_after >= mine.ended_after
         });
         let beside = beside.map(|event| &schedule.steps[event.step].1);
-        // A deadlock that its own waiting was part of, and that ended the other session's statement.
-        let ended_other = ours.events.iter().any(|event| {
-            event.step > mine.step
-                && schedule.steps[event.step].0 != schedule.steps[mine.step].0
-                && is_deadlock(event)
-                && mine.blocked
-                && mine.ended_after >= event.ended_after
-        });
-        if ended_other && excused && same_answer && matches!(op, Op::Truncate(_)) {
-            return Verdict::Documented(Documented::TruncateBeside);
-        }
         // A key may have come, or come back, by somebody else.
         let is_key_brought =
             schedule.steps.iter().any(|(session, op)| *session != schedule.steps[mine.step].0 && op.brings_key());
-        return match documented(case, op, mine, theirs, beside, is_key_brought) {
+        let why = (mine.step == theirs.step).then(|| documented(case, op, mine, theirs, beside, is_key_brought));
+        return match why.flatten() {
             Some(documented) if excused => Verdict::Documented(documented),
             _ => Verdict::Differs(Some(mine.step)),
         };
@@ -404,7 +398,7 @@ fn documented(
             if case.itself()
                 && matches!(op, Op::InsertReferencing { .. })
                 && both(&conflicts)
-                && theirs.blocked
+                && (theirs.blocked || is_deadlock(theirs))
                 && !mine.blocked =>
         {
             Documented::UniqueLater
