@@ -40,8 +40,12 @@ pub enum Fate {
 
 /// All of a database whose both sides are in the model, in the order of their tables.
 pub fn global_foreign_keys(graph: &Graph<'_>) -> Vec<GlobalForeignKey> {
-    let checks = graph.tables().flat_map(|table| graph.table(table).triggers.iter().map(move |trigger| (table, trigger)));
-    checks.filter(|(_, trigger)| trigger.function == CHECK).filter_map(|(table, check)| read(graph, table, check)).collect()
+    let checks =
+        graph.tables().flat_map(|table| graph.table(table).triggers.iter().map(move |trigger| (table, trigger)));
+    checks
+        .filter(|(_, trigger)| trigger.function == CHECK)
+        .filter_map(|(table, check)| read(graph, table, check))
+        .collect()
 }
 
 fn read(graph: &Graph<'_>, referencing: TableId, check: &Trigger) -> Option<GlobalForeignKey> {
@@ -53,10 +57,13 @@ fn read(graph: &Graph<'_>, referencing: TableId, check: &Trigger) -> Option<Glob
     let columns: Vec<String> = key_columns(&check.definition, "new.").iter().map(|column| unquoted(column)).collect();
     let referenced_columns: Vec<String> =
         key_columns(&partner.definition, "old.").iter().map(|column| unquoted(column)).collect();
-    let pairs = columns.iter().zip(&referenced_columns).map(|(from, to)| {
-        Some((graph.find_column(referencing, from)?, graph.find_column(referenced, to)?))
-    });
-    let pairs = pairs.collect::<Option<Vec<_>>>().filter(|pairs| columns.len() == referenced_columns.len() && !pairs.is_empty())?;
+    let pairs = columns
+        .iter()
+        .zip(&referenced_columns)
+        .map(|(from, to)| Some((graph.find_column(referencing, from)?, graph.find_column(referenced, to)?)));
+    let pairs = pairs
+        .collect::<Option<Vec<_>>>()
+        .filter(|pairs| columns.len() == referenced_columns.len() && !pairs.is_empty())?;
     let (on_delete, set_columns) = action(&on_delete, &columns)?;
     let (on_update, _) = action(&on_update, &columns)?;
     let declared = ForeignKey {
@@ -159,12 +166,17 @@ pub fn fate(layout: &Layout<'_>, key: &GlobalForeignKey) -> Fate {
         referenced_managed: false,
     };
     let actions = [declared.on_update, ReferentialAction::NoAction];
-    let accepted = actions.into_iter().find(|&on_update| rules::objection_to_foreign_key(layout, &case(on_update)).is_none());
+    let accepted =
+        actions.into_iter().find(|&on_update| rules::objection_to_foreign_key(layout, &case(on_update)).is_none());
     match accepted {
         Some(on_update) => Fate::Native { columns, on_update },
         None => {
             let rule = rules::objection_to_foreign_key(layout, &case(declared.on_update));
-            lost(rule.map_or_else(String::new, |rule| format!("Citus refuses a native one: {} ({})", rule.title, rule.code)))
+            lost(
+                rule.map_or_else(String::new, |rule| {
+                    format!("Citus refuses a native one: {} ({})", rule.title, rule.code)
+                }),
+            )
         }
     }
 }
@@ -202,7 +214,8 @@ fn partner(
     taken: &[(ColumnId, ColumnId)],
 ) -> Option<ColumnId> {
     let wanted = graph.column(referenced, column);
-    let found = copied_names(graph, referenced, column).into_iter().find_map(|name| graph.find_column(referencing, &name))?;
+    let found =
+        copied_names(graph, referenced, column).into_iter().find_map(|name| graph.find_column(referencing, &name))?;
     let fits = graph.column(referencing, found).type_text == wanted.type_text;
     (fits && taken.iter().all(|&(from, _)| from != found)).then_some(found)
 }
@@ -216,7 +229,11 @@ pub fn drop_statement(table: &RelationName, constraint: &str) -> String {
 pub fn other_table(definition: &str) -> Option<&str> {
     let (_, rest) = definition.split_once(" ON ")?;
     let (_, rest) = rest.split_once(" FROM ")?;
-    [" NOT DEFERRABLE", " DEFERRABLE", " FOR EACH ROW"].iter().filter_map(|end| rest.find(end)).min().map(|end| &rest[..end])
+    [" NOT DEFERRABLE", " DEFERRABLE", " FOR EACH ROW"]
+        .iter()
+        .filter_map(|end| rest.find(end))
+        .min()
+        .map(|end| &rest[..end])
 }
 
 /// What the trigger's function is called with.
@@ -279,7 +296,7 @@ mod tests {
     use crate::schema::{PartitionKey, Schema};
 
     /// `stock` references `items (item_id)`, which is partitioned by `added`.
-    fn stock(columns: &str) -> Schema {
+    fn stock(columns: &str, on_delete: &str) -> Schema {
         let trigger = |name: &str, function: &str, definition: String| {
             let mut table = table("any").trigger(name);
             table.triggers[0].function = function.to_owned();
@@ -293,21 +310,33 @@ mod tests {
             NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN ((old.item_id IS NOT NULL)) EXECUTE FUNCTION \
             advisor.check_global_reference('00000000000000aa', 'simple', 'set null 1', 'cascade')";
         schema([
-            table("stock").columns(columns).with(|t| t.triggers.push(trigger("stock_item_fkey", CHECK, check.into()))),
-            table("items").columns("shop_id bigint, item_id bigint, added date").primary_key("item_id, added").with(|t| {
-                t.kind = crate::schema::TableKind::Partitioned;
-                t.partition_key = Some(PartitionKey {
-                    strategy: "range".into(),
-                    columns: vec![Some("added".into())],
-                    definition: "RANGE (added)".into(),
-                });
-                t.triggers.push(trigger("stock_item_fkey_referenced", REFERENCE, reference.into()));
-            }),
+            table("stock")
+                .columns(columns)
+                .with(|t| t.triggers.push(trigger("stock_item_fkey", CHECK, check.replace("set null 1", on_delete)))),
+            table("items").columns("shop_id bigint, item_id bigint, added date").primary_key("item_id, added").with(
+                |t| {
+                    t.kind = crate::schema::TableKind::Partitioned;
+                    t.partition_key = Some(PartitionKey {
+                        strategy: "range".into(),
+                        columns: vec![Some("added".into())],
+                        definition: "RANGE (added)".into(),
+                    });
+                    t.triggers.push(trigger(
+                        "stock_item_fkey_referenced",
+                        REFERENCE,
+                        reference.replace("set null 1", on_delete),
+                    ));
+                },
+            ),
         ])
     }
 
     fn fate_of(columns: &str, places: &str) -> Fate {
-        let schema = stock(columns);
+        fate_with(columns, "restrict", places)
+    }
+
+    fn fate_with(columns: &str, on_delete: &str, places: &str) -> Fate {
+        let schema = stock(columns, on_delete);
         let graph = Graph::new(&schema);
         let assignment: Assignment = assignment(places);
         let layout = Layout::from_assignment(&graph, &assignment, &["public".into()], "assignment").unwrap();
@@ -318,7 +347,7 @@ mod tests {
 
     #[test]
     fn reads_the_definition() {
-        let schema = stock("shop_id bigint, item_id bigint");
+        let schema = stock("shop_id bigint, item_id bigint", "set null 1");
         let graph = Graph::new(&schema);
         let keys = global_foreign_keys(&graph);
         let key = &keys[0].declared;
@@ -340,6 +369,11 @@ mod tests {
             panic!("{:?}", fate_of("shop_id bigint, item_id bigint, item_added date", places));
         };
         assert_eq!(columns, [(0, 0), (1, 1), (2, 2)]);
+        // Not with an action that Citus refuses.
+        match fate_with("shop_id bigint, item_id bigint, item_added date", "set null 1", places) {
+            Fate::Lost { why } => assert!(why.contains("CA407"), "{why}"),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -351,8 +385,16 @@ mod tests {
             ("shop_id bigint, item_id bigint, added date", both, "no column item_added"),
             ("shop_id bigint, item_id bigint, item_added timestamp", both, "no column item_added"),
             ("shop_id bigint, item_id bigint", "stock: distributed shop_id", "public.items stays"),
-            ("shop_id bigint, item_id bigint", "items: distributed shop_id", "public.items is distributed and public.stock is not"),
-            ("shop_id bigint, item_id bigint", "stock: distributed item_id; items: distributed shop_id", "do not mean the same"),
+            (
+                "shop_id bigint, item_id bigint",
+                "items: distributed shop_id",
+                "public.items is distributed and public.stock is not",
+            ),
+            (
+                "shop_id bigint, item_id bigint",
+                "stock: distributed item_id; items: distributed shop_id",
+                "do not mean the same",
+            ),
         ] {
             match fate_of(columns, places) {
                 Fate::Lost { why } => assert!(why.contains(reason), "{places}: {why}"),
@@ -367,7 +409,8 @@ mod tests {
                           NULL) AND (new.c IS NOT NULL))) EXECUTE FUNCTION advisor.check_global_unique('x')";
         assert_eq!(key_columns(definition, "new."), ["\"A \"\"b)\"", "c"]);
         assert_eq!(unquoted("\"A \"\"b)\""), "A \"b)");
-        let from = "CREATE CONSTRAINT TRIGGER t AFTER UPDATE ON a.b FROM c.\"D e\" DEFERRABLE INITIALLY DEFERRED FOR EACH ROW";
+        let from =
+            "CREATE CONSTRAINT TRIGGER t AFTER UPDATE ON a.b FROM c.\"D e\" DEFERRABLE INITIALLY DEFERRED FOR EACH ROW";
         assert_eq!(other_table(from), Some("c.\"D e\""));
         assert_eq!(other_table("CREATE TRIGGER t AFTER UPDATE ON a.b FOR EACH ROW EXECUTE FUNCTION f()"), None);
     }

@@ -106,8 +106,13 @@ pub fn join_parts(constraint: &Constraint, members: &[Member]) -> Result<()> {
         triggers.join(",")
     );
     let rows = query::rows(&sql, Sees::Latest, 0)?;
-    let Some(whole) = rows.iter().find(|row| row.oid(0) == constraint.root).map(|row| row.oid(1)) else { return Ok(()) };
-    rows.iter().map(|row| row.oid(1)).filter(|&part| part != whole).for_each(|part| trigger_catalog::make_part(part, whole));
+    let Some(whole) = rows.iter().find(|row| row.oid(0) == constraint.root).map(|row| row.oid(1)) else {
+        return Ok(());
+    };
+    rows.iter()
+        .map(|row| row.oid(1))
+        .filter(|&part| part != whole)
+        .for_each(|part| trigger_catalog::make_part(part, whole));
     Ok(())
 }
 

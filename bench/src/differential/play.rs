@@ -415,9 +415,7 @@ fn documented(
         ("40P01", _) if case.itself() && beside.is_some_and(Op::references) => Documented::ItselfLocksFirst,
         ("40P01", "done") if matches!(op, Op::MoveReferenced { .. }) => Documented::MoveIntoInsert,
         ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
-        ("done", "40P01")
-            if (op.ends_deferral() || op.inserts_null()) && matches!(beside, Some(Op::Truncate(_))) =>
-        {
+        ("done", "40P01") if (op.ends_deferral() || op.inserts_null()) && matches!(beside, Some(Op::Truncate(_))) => {
             Documented::NullLocksNothing
         }
         _ => return None,

@@ -53,7 +53,9 @@ pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
 
 fn why(fate: &Fate) -> String {
     match fate {
-        Fate::Lost { why } => format!("CA507: Citus allows no triggers on its tables, and no native foreign key can take its place: {why}"),
+        Fate::Lost { why } => format!(
+            "CA507: Citus allows no triggers on its tables, and no native foreign key can take its place: {why}"
+        ),
         _ => String::new(),
     }
 }
@@ -77,9 +79,19 @@ fn native(migration: &Migration<'_, '_>, key: &GlobalForeignKey, fate: &Fate) ->
         true => declared.columns.clone(),
         false => declared.on_delete_columns.clone(),
     };
-    let mut native =
-        ForeignKey { columns: from, referenced_columns: to, match_type, on_delete_columns, on_update: *on_update, ..declared.clone() };
-    let target = format!("{}({})", migration.name(referenced), quote_identifiers(native.referenced_columns.iter().map(String::as_str)));
+    let mut native = ForeignKey {
+        columns: from,
+        referenced_columns: to,
+        match_type,
+        on_delete_columns,
+        on_update: *on_update,
+        ..declared.clone()
+    };
+    let target = format!(
+        "{}({})",
+        migration.name(referenced),
+        quote_identifiers(native.referenced_columns.iter().map(String::as_str))
+    );
     let list = quote_identifiers(native.columns.iter().map(String::as_str));
     native.definition = clause(&native, &list, &target, match_type, *on_update);
     Some(native)
