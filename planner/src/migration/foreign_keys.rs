@@ -198,7 +198,7 @@ pub fn declared(key: &ForeignKey, referenced: &RelationName) -> String {
 }
 
 /// A foreign key in the order of clauses in which `pg_get_constraintdef` prints it.
-fn clause(
+pub(super) fn clause(
     key: &ForeignKey,
     columns: &str,
     target: &str,
