@@ -242,6 +242,8 @@ fn candidates(
     ranked.sort_unstable();
     let mut best: Vec<ColumnId> = ranked.into_iter().take(MOST_CANDIDATES).map(|r| r.4).collect();
     best.extend(plain.map(|(_, column)| column));
+    // Where the price does not tell two apart, the first is taken: by what does not depend on other tables.
+    best.sort_by_key(|&c| (classes.classes[classes.class(table, c)].name_rank, &t.columns[c].name));
     // And columns that the table could be given.
     for column in graph.backfills().map(|b| b.candidates(graph, table)).unwrap_or_default() {
         alone.place(table, Placement::Distributed { column, group: 0 });

@@ -96,7 +96,36 @@ pub fn solve(problem: &Problem, starts: Vec<Vec<usize>>, tick: &mut dyn FnMut())
     if !solution.proven() {
         BranchAndBound::new(problem, &shifted, &mut solution).run(tick);
     }
+    solution.choice = settle(problem, &neighbours, solution.choice, tick);
     solution
+}
+
+/// Of choices that cost the same, the one in which each variable has the first value that it can have, whatever way led there:
+/// what is taken out of a problem then leaves alone what does not hang on it.
+fn settle(
+    problem: &Problem,
+    neighbours: &[Vec<(usize, bool)>],
+    choice: Vec<usize>,
+    tick: &mut dyn FnMut(),
+) -> Vec<usize> {
+    let mut state = State::new(problem, neighbours, choice);
+    for _ in 0..ROUNDS {
+        let mut moved = false;
+        for variable in 0..state.choice.len() {
+            if variable.is_multiple_of(256) {
+                tick();
+            }
+            let first = (0..state.choice[variable]).find(|&v| state.delta(variable, v) <= 0);
+            if let Some(value) = first {
+                state.set(variable, value);
+                moved = true;
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+    state.choice
 }
 
 /// A choice that no move of one variable improves, the best of those that these starts lead to.
