@@ -20,7 +20,7 @@ use crate::{catalog, data, workload as statements};
 
 #[pg_extern(stable, parallel_restricted)]
 fn schema_model(schemas: default!(Option<Names>, "NULL")) -> Result<Jsonb> {
-    let mut schema = catalog::read(schema_names(schemas)?.as_deref())?;
+    let mut schema = catalog::read_for_planning(schema_names(schemas)?.as_deref())?;
     read_workload(&mut schema)?;
     Ok(Jsonb(serde_json::to_string(&schema).map_err(internal)?))
 }
@@ -312,7 +312,7 @@ fn plan_alternatives(
     >,
 > {
     let request = request(schemas, overrides)?;
-    let mut schema = catalog::read_for_planning()?;
+    let mut schema = catalog::read_for_planning(None)?;
     read_workload(&mut schema)?;
     let graph = Graph::new(&schema);
     let alternatives = alternatives(&graph, &request, how_many.unwrap_or(3), &mut || {
@@ -374,7 +374,7 @@ fn rules() -> TableIterator<
 /// Reads the database, plans it as asked, and hands the plan to `read`.
 pub fn with_plan<R>(schemas: Option<Names>, overrides: Option<Jsonb>, read: impl FnOnce(&Plan<'_>) -> R) -> Result<R> {
     let request = request(schemas, overrides)?;
-    let mut schema = catalog::read_for_planning()?;
+    let mut schema = catalog::read_for_planning(None)?;
     read_workload(&mut schema)?;
     let graph = Graph::new(&schema);
     let plan = citus_planner::plan(&graph, &request, &mut || {

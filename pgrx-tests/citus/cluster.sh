@@ -55,9 +55,11 @@ start_cluster() {
 			grep -vE '^(max_connections|wal_level|max_wal_senders|max_logical_replication_workers)' "$project_dir/scripts/scratch_server.conf"
 			printf '%s\n' "shared_preload_libraries = 'citus'" "unix_socket_directories = '$cluster_dir'" \
 				"port = $((first_port + number))" 'max_connections = 200' 'max_prepared_transactions = 200' \
-				'citus.shard_count = 4' 'wal_level = logical'
+				'citus.shard_count = 4' 'wal_level = logical' \
+				"citus.local_hostname = '$cluster_dir'" 'max_worker_processes = 64' 'max_logical_replication_workers = 32' \
+				'max_replication_slots = 32' 'max_wal_senders = 32'
 			# What create_distributed_table_concurrently reads with; newer releases keep a list of what may.
-			! "$pg_bindir/postgres" -D "$cluster_dir/$node" -C output_plugin_libraries >/dev/null 2>&1 ||
+			! as_server_user "$pg_bindir/postgres" -D "$cluster_dir/$node" -C output_plugin_libraries >/dev/null 2>&1 ||
 				printf "output_plugin_libraries = 'pgoutput, citus'\n"
 		} >>"$cluster_dir/$node/postgresql.conf"
 		as_server_user "$pg_bindir/pg_ctl" -D "$cluster_dir/$node" -l "$cluster_dir/$node.log" -w -s start 9>&- </dev/null ||

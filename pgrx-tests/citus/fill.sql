@@ -32,7 +32,7 @@ BEGIN
 		RETURN n % 2 = 1;
 	END IF;
 	FOREACH candidate IN ARRAY CASE WHEN base.typcategory = 'S' THEN ARRAY[right('v' || n, coalesce(length, 9))] ELSE ARRAY[n::text, '0.000' || n, 'v' || n] END || ARRAY[
-		'0000000' || n || '-0000-0000-0000-000000000000', '2024-01-0' || n, n || ' days', '{}', '10.0.0.' || n, format('(%s,%s)', n, n),
+		'0000000' || n || '-0000-0000-0000-000000000000', '2024-01-0' || n, '0' || n || ':00', n || ' days', '{}', '10.0.0.' || n, format('(%s,%s)', n, n),
 		format('[%s,%s)', n * 10, n * 10 + 5), format('[2024-01-0%s,2024-01-0%s)', n, n + 1), '08:00:2b:01:02:0' || n, '(0,0),(1,1)',
 		'((0,0),(1,1),(1,0))', '<(0,0),1>', '\x0' || n, '<a/>', '0/' || n, 'a@b' || n || '.cd', 'http://b.cd/' || n, 'A' || n, 'a' || n, '1', 'a', 'A', 'AB', 'abc',
 		'']
@@ -128,6 +128,15 @@ BEGIN
 	RETURN found;
 END $$;
 
+-- The table that a column without a foreign key is called after, with its key: `company_id`, `companies`.
+CREATE FUNCTION pg_temp.named_after(target regclass, attribute name, type oid, OUT parent regclass, OUT key name) LANGUAGE sql AS $$
+	WITH stem AS (SELECT (regexp_match(lower(attribute), '^(.+?)_?id$'))[1] AS s)
+	SELECT c.oid, a.attname FROM stem JOIN pg_class c ON lower(c.relname) IN (s, s || 's', s || 'es', regexp_replace(s, 'y$', 'ies'))
+	JOIN pg_index i ON indrelid = c.oid AND indisprimary AND indnatts = 1 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = indkey[0] AND a.atttypid = type
+	WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.oid <> target AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = target)
+	AND NOT EXISTS (SELECT FROM pg_constraint f JOIN pg_attribute m ON m.attrelid = target AND m.attnum = ANY (f.conkey) WHERE f.conrelid = target AND f.contype = 'f'
+		AND m.attname = attribute) ORDER BY c.relname LIMIT 1 $$;
+
 -- Row n of a table; `waits` for tables that it may reference. Whether it is there.
 CREATE FUNCTION pg_temp.fill_row(target regclass, n int, waits boolean) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -137,6 +146,8 @@ DECLARE
 	found text[];
 	expression text;
 	value text;
+	referenced jsonb;
+	called record;
 BEGIN
 	SELECT jsonb_object_agg(attname, jsonb_build_object('type', format_type(atttypid, atttypmod), 'nullable', NOT attnotnull, 'given', false))
 		INTO columns FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
@@ -151,7 +162,16 @@ BEGIN
 			EXECUTE format('SELECT (%s)::text', one.expression) INTO value;
 			vals := vals || jsonb_build_object(one.attname, value);
 		ELSE
-			vals := vals || jsonb_build_object(one.attname, pg_temp.plain(one.atttypid, one.atttypmod, n));
+			value := NULL;
+			SELECT * INTO called FROM pg_temp.named_after(target, one.attname, one.atttypid);
+			IF called.parent IS NOT NULL THEN
+				EXECUTE format('SELECT %I::text FROM %s ORDER BY tableoid, ctid LIMIT 1 OFFSET %s', called.key, called.parent, n - 1) INTO value;
+				IF value IS NULL AND waits THEN
+					INSERT INTO trouble VALUES (target, 'no row in ' || called.parent) ON CONFLICT (relation) DO UPDATE SET error = excluded.error;
+					RETURN false;
+				END IF;
+			END IF;
+			vals := vals || jsonb_build_object(one.attname, coalesce(value, pg_temp.plain(one.atttypid, one.atttypmod, n)));
 		END IF;
 	END LOOP;
 	vals := vals || pg_temp.by_partition(target, n);
@@ -176,6 +196,14 @@ BEGIN
 				INSERT INTO trouble VALUES (target, 'no row in ' || one.parent) ON CONFLICT (relation) DO UPDATE SET error = excluded.error;
 				RETURN false;
 			END IF;
+		ELSE
+			-- What is called as in the row that it references is what it is there: orders and their lines agree about the product.
+			EXECUTE format('SELECT to_jsonb(p) FROM %s AS p WHERE (%s) LIMIT 1', one.parent,
+				(SELECT string_agg(format('%I::text = %L', t, f), ' AND ') FROM unnest(one.theirs, found) AS u (t, f))) INTO referenced;
+			SELECT vals || coalesce(jsonb_object_agg(a.attname, referenced ->> a.attname), '{}') INTO vals
+				FROM pg_attribute a JOIN pg_attribute b ON b.attrelid = one.parent AND b.attname = a.attname AND b.atttypid = a.atttypid AND b.attnum > 0
+				WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.atthasdef AND a.attidentity = '' AND a.attname ~* '.id$' AND referenced ->> a.attname IS NOT NULL
+				AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = target AND f.contype = 'f' AND a.attnum = ANY (f.conkey));
 		END IF;
 		SELECT vals || jsonb_object_agg(m, f), columns || jsonb_object_agg(m, columns -> m || '{"given": true}') INTO vals, columns
 			FROM unnest(one.mine, found) AS u (m, f) WHERE f IS NOT NULL OR NOT (columns -> m ->> 'given')::boolean HAVING count(*) > 0;
@@ -242,6 +270,8 @@ BEGIN
 		EXCEPTION WHEN OTHERS THEN NULL;
 		END;
 	END LOOP;
+	-- Deferred foreign keys have seen the rows before the tables are changed again.
+	SET CONSTRAINTS ALL IMMEDIATE;
 	FOR i IN 1..cardinality(triggers) LOOP
 		EXECUTE triggers[i];
 	END LOOP;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Migrates populated schemas on a live Citus, by the script that the installed advisor writes, and looks whether all is there.
 
-usage: migrate.py --socket DIR --port COORDINATOR --bindir DIR --out DIR random|payments|corpus|failures|mutations [options]
+usage: migrate.py --socket DIR --port COORDINATOR --bindir DIR --out DIR random|difference|payments|writer|corpus|failures|mutations [options]
 
 The cluster is that of pgrx-tests/citus/cluster.sh. What is looked at is what an owner of the database would: rows by
 count and checksum, everything that snapshot.sql finds in the catalog, the roles, columns and groups of the plan. What is
@@ -136,13 +136,14 @@ class Case:
 
     def plan(self, database=None, overrides=None):
         arguments = "overrides => %s" % literal(json.dumps(overrides)) if overrides else ""
-        self.arguments = arguments
+        self.arguments, self.overrides = arguments, json.dumps(overrides or {})
         self.planned_in = database or self.database
         self.issues = self.rows_of("SELECT * FROM advisor.plan_issues(%s)" % arguments, database)
         self.tables = self.rows_of("SELECT * FROM advisor.plan_tables(%s)" % arguments, database)
         self.steps = self.rows_of("SELECT * FROM advisor.migration_steps(%s) ORDER BY step" % arguments, database)
         self.script, _ = self.sql("SELECT advisor.plan_distribution(%s%sformat => 'sql');" % (arguments, ", " if arguments else ""), database=database)
         self.save("script.sql", self.script)
+        self.save("model.json", self.sql("SELECT advisor.schema_model();", database=database)[0])
         self.rollback, _ = self.sql("SELECT advisor.plan_distribution(%s%sformat => 'rollback');" % (arguments, ", " if arguments else ""), database=database)
 
     def rehearse(self, before, rows):
@@ -269,6 +270,8 @@ class Case:
         self.install_advisor()
         again = self.rows_of("SELECT * FROM advisor.migration_steps(%s)" % self.arguments)
         if again:
+            # Both can be planned again without a server: cargo run --example replay.
+            self.save("model-after.json", self.sql("SELECT advisor.schema_model();")[0])
             now, was = ({t["relation"]: "%s by %s in %s" % (t["role"], t["distribution_column"], t["colocation_group"]) for t in tables}
                         for tables in (self.rows_of("SELECT * FROM advisor.plan_tables(%s)" % self.arguments), self.tables))
             moved = [s["relation"] for s in again if s["phase"] in ("reference", "distribute")]
@@ -439,9 +442,11 @@ def try_plain(server, seed, options):
         with open(os.path.join(PROJECT, "pgrx-tests", "migration", "citus.sql")) as file:
             case.sql(file.read())
         flags = ["-1"] if seed % 2 else []
+        if seed % 3 == 1 and case.steps:
+            summary = ", " + cut_and_planned_anew(case, seed)
         said, status = case.run(case.script, "run.sql", flags)
         if refused(case, said, before, rows):
-            summary = ", refused for its rows, then as its owner wants it"
+            summary += ", refused for its rows, then as its owner wants it"
             case.plan(planning.database, populated.wanted(seed))
             said, status = case.run(case.script, "run.sql", flags)
         if case.said_no_error(said, status):
@@ -453,6 +458,29 @@ def try_plain(server, seed, options):
             for one in (case, planning):
                 drop(server, one.database)
     return case.faults, "%d tables, %d rows%s" % (len(case.tables), sum(n for n, _ in rows.values()), summary)
+
+
+def cut_and_planned_anew(case, seed):
+    """Stops the script somewhere, as a lost connection does, and plans the half of it that is there, in the same database: the new plan
+    must want what the first has wanted, whatever has become of sizes and keys by then. The new script takes the first one's place."""
+    case.install_advisor()
+    statements = [s["statement"] for s in case.steps]
+    opened = next(n for n, s in enumerate(statements) if "CREATE SCHEMA IF NOT EXISTS planned_migration" in s)
+    at = opened + 1 + seed * 7919 % (len(statements) - opened - 1)
+    said, _ = case.run("\\set ON_ERROR_STOP on\n" + "\n".join(statements[:at]) + "\n", "cut.sql")
+    if ERROR.findall(said):
+        # Refused for its rows, as the whole script will say.
+        return "not cut"
+    first, issues, steps = {t["relation"]: t for t in case.tables}, case.issues, case.steps
+    case.sql("UPDATE pg_class SET reltuples = 1 + (oid::int8 * 7919) % 100000, relpages = 1 + (oid::int8 * 104729) % 1000 "
+             "WHERE relkind = 'r' AND relnamespace >= 16384;")
+    case.plan(None, json.loads(case.overrides))
+    for t in case.tables:
+        was, now = (tuple(x[k] for k in ("role", "distribution_column", "colocation_group")) for x in (first[t["relation"]], t))
+        if was != now:
+            case.fault("cut before step %d and planned anew, %s is %s, first %s" % (at + 1, t["relation"], now, was))
+    case.issues, case.steps = issues + case.issues, steps + case.steps
+    return "cut before step %d of %d, then %d" % (at + 1, len(steps), len(case.steps) - len(steps))
 
 
 def ready(case, statements):
@@ -505,6 +533,120 @@ def try_payments(server, which, options):
             drop(server, case.database)
 
 
+# New events, one a transaction, as long as the migration goes on; each has a user and a merchant.
+WRITE = "INSERT INTO payment_events SELECT coalesce(max(event_id), 0) + 1 + %d, 1 + %d %% 100000, 1 + %d %% 5, 1 + %d %% 2000, '{}', timestamp '2025-06-01' FROM (SELECT 1000000 AS event_id) AS x"
+
+
+class Writer(threading.Thread):
+    """Somebody who goes on writing: when each of the events was sent, how long it took, and what was refused."""
+
+    def __init__(self, case):
+        super().__init__()
+        self.case, self.sent, self.refused, self.over = case, [], [], threading.Event()
+
+    def run(self):
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            began = time.time()
+            try:
+                self.case.sql(WRITE % (number, number * 7919, number, number * 104729))
+                self.sent.append((began, time.time() - began))
+            except RuntimeError as error:
+                self.refused.append(str(error).strip())
+
+
+def try_beside_a_writer(server, how, options):
+    """The payment example while somebody writes events: with events distributed concurrently nobody waits for the copy."""
+    case = Case(server, "beside", os.path.join(options.out, "beside-%s" % how.replace(" ", "-")), options)
+    schema = ""
+    for name in ("payments.sql", "payments_rows.sql"):
+        with open(os.path.join(PROJECT, "demo", name)) as file:
+            schema += file.read()
+    try:
+        case.create()
+        case.sql(schema)
+        # Without a key it has no replica identity, and changes could not be followed.
+        case.sql("SELECT format('ALTER TABLE %s REPLICA IDENTITY FULL', relid) FROM pg_partition_tree('payment_events') WHERE isleaf \\gexec")
+        case.install_advisor()
+        case.plan()
+        before = case.snapshot()
+        was = case.rows_of("SELECT count(*) AS n, sum(hashint8(event_id)::numeric) AS s FROM payment_events WHERE event_id <= 1000000")
+        writer = Writer(case)
+        writer.start()
+        time.sleep(1)
+        script = case.script
+        if how == "while others write":
+            script = "SET planned_migration.concurrently_from = '1MB';\n" + script
+        # The partitions' writers are those of one table: how long the longest of them waited while it was copied.
+        said, status = case.run(script, "run.sql")
+        writer.over.set()
+        writer.join()
+        if case.said_no_error(said, status):
+            now = case.rows_of("SELECT count(*) AS n, sum(hashint8(event_id)::numeric) AS s FROM payment_events WHERE event_id <= 1000000")
+            if now != was:
+                case.fault("rows: %s before, %s after" % (was, now))
+            there = case.rows_of("SELECT count(*) AS n FROM payment_events WHERE event_id > 1000000")[0]["n"]
+            if there != len(writer.sent):
+                case.fault("%d events were written meanwhile, %d are there" % (len(writer.sent), there))
+            case.compare(before, case.snapshot())
+            case.compare_roles()
+            case.nothing_left()
+        concurrent = "distributed while others write" in said
+        if concurrent != (how == "while others write"):
+            case.fault("distributed %s" % ("while others write" if concurrent else "with writers waiting"))
+        return case.faults, "%d events written meanwhile, the longest took %.2f s; %d refused%s" % (
+            len(writer.sent), max(s[1] for s in writer.sent), len(writer.refused), ": " + writer.refused[0].splitlines()[0] if writer.refused else "")
+    finally:
+        if not options.keep:
+            drop(server, case.database)
+
+
+def try_difference(server, seed, options):
+    """From one distribution to another: the tables are distributed as an alternative has it, or a few of them only, and then as the
+    plan. What the first has lost is lost; the second must keep the rest."""
+    case = Case(server, "difference", os.path.join(options.out, "difference-%06d" % seed), options)
+    try:
+        before, rows = ready(case, populated.generate(seed))
+        case.plan()
+        wanted = {t["relation"]: {"role": t["role"], **({"column": t["distribution_column"], "group": t["colocation_group"]} if t["role"] == "distributed" else {})}
+                  for t in case.tables}
+        others = [a["assignment"] for a in case.rows_of("SELECT assignment FROM advisor.plan_alternatives(how_many => 6)")]
+        others = [a for a in others if any(e["role"] != "local" for e in a.values())]
+        first = others[seed % len(others)] if others and seed % 4 else {
+            name: entry if place % 2 else {"role": "local"} for place, (name, entry) in enumerate(sorted(wanted.items()))}
+        case.plan(None, first)
+        said, status = case.run(case.script, "first.sql")
+        if any(e.endswith(REFUSALS) for e in ERROR.findall(said)):
+            first = populated.wanted(seed)
+            case.plan(None, first)
+            said, status = case.run(case.script, "first.sql")
+        if not case.said_no_error(said, status, "the first distribution"):
+            return case.faults, ""
+        case.compare_rows(rows, case.checksums())
+        case.install_advisor()
+        case.parents = {}
+        case.sql("SELECT 'ANALYZE ' || logicalrelid FROM pg_dist_partition ORDER BY 1 \\gexec")
+        between = case.snapshot()
+        # A table that Citus has gets no column any more.
+        there = {(r["relation"], r["attname"]) for r in case.rows_of(
+            "SELECT format('%I.%I', nspname, relname) AS relation, attname FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n "
+            "ON n.oid = relnamespace WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p')")}
+        case.columns = {}
+        rows = case.checksums()
+        case.plan(None, {name: entry for name, entry in wanted.items() if "column" not in entry or (name, entry["column"]) in there})
+        moved = {s["relation"] for s in case.steps if s["relation"] and s["phase"] in ("drop", "reference", "distribute") and ("undistribute" in s["statement"] or s["phase"] != "drop")}
+        said, status = case.run(case.script, "run.sql")
+        if any(e.endswith(REFUSALS) for e in ERROR.findall(said)):
+            return case.faults, "the second distribution was refused for its rows"
+        if case.said_no_error(said, status):
+            case.compare_all(between, rows)
+        return case.faults, "%d tables, %d of them move a second time" % (len(case.tables), len(moved))
+    finally:
+        if not options.keep:
+            drop(server, case.database)
+
+
 def load_file(case, path, propagate):
     done = subprocess.run(case.server.command("psql", case.database, "-X", "-q", "-f", path), capture_output=True, text=True, timeout=case.options.timeout,
                           env={**os.environ, "PGOPTIONS": "-c client_min_messages=error -c citus.enable_ddl_propagation=" + propagate})
@@ -532,6 +674,10 @@ def try_corpus(server, path, options):
         before, sums = case.snapshot(), case.checksums()
         case.plan()
         said, status = case.run(case.script, "run.sql")
+        if refused(case, said, before, sums):
+            said, status = mended(case, said, before)
+            how += "; refused for its rows, then with those that it named deleted"
+            sums = case.checksums()
         if case.said_no_error(said, status):
             case.compare_all(before, sums)
         roles = [t["role"] for t in case.tables]
@@ -541,6 +687,23 @@ def try_corpus(server, path, options):
     finally:
         if not options.keep:
             drop(server, case.database)
+
+
+def mended(case, said, before):
+    """The script again, after the rows are gone by which it has refused to begin: its DETAIL has a query for each of them."""
+    for _ in range(5):
+        found = re.findall(r"(?:these rows disagree: SELECT r\.\* FROM|: SELECT \* FROM) ((?:ONLY )?%s) AS (\w+)( .*?);?$" % QUALIFIED, said, re.M)
+        for relation, alias, rest in found:
+            case.sql("SET session_replication_role = replica; DELETE FROM %s WHERE (tableoid, ctid) IN (SELECT %s.tableoid, %s.ctid FROM %s AS %s%s);" % (
+                relation, alias, alias, relation, alias, rest))
+        if not found:
+            break
+        case.sql("ANALYZE;")
+        case.plan()
+        said, status = case.run(case.script, "run.sql")
+        if not any(e.endswith(REFUSALS) for e in ERROR.findall(said)):
+            break
+    return said, status
 
 
 def fill(case):
@@ -689,12 +852,62 @@ MUTATIONS = {
         "c.oid::regclass, ''", "pg_class c JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'i' AND d.classid = 'pg_class'::regclass JOIN pg_sequences s ON s.sequencename = c.relname "
         "AND s.last_value > 1 WHERE relkind = 'S'", "format('SELECT setval(%L, 1)', t)")),
     "a table stays local": lambda steps: changed(steps, "reference", r"PERFORM create_reference_table\(.*\);", "PERFORM 1;"),
-    "a table stands alone": lambda steps: changed(steps, "distribute", r"colocate_with => '(?!none)(?:[^']|'')*'", "colocate_with => 'none'", last=True),
+    "a table stands alone": lambda steps: changed(
+        steps, "distribute", r"(PERFORM create_distributed_table\(.*colocate_with => )'(?!none)(?:[^']|'')*'", r"\1'none'", last=True),
     "the notebook stays": lambda steps: steps[:-1],
     "a constraint is lost in a shard": lambda steps: added(steps, ANY % (
         "conrelid, conname", "pg_constraint JOIN pg_dist_partition ON logicalrelid = conrelid WHERE contype = 'c' AND partmethod = 'h' AND conparentid = 0 AND coninhcount = 0",
         "format($c$SELECT run_command_on_shards(%L, $x$ALTER TABLE %%s DROP CONSTRAINT %I$x$)$c$, t, i)")),
 }
+
+
+# The same without Citus: what concerns shards and groups only a cluster can tell.
+PLAIN_MUTATIONS = {
+    **{name: MUTATIONS[name] for name in ("a foreign key stays away", "a foreign key comes back NOT VALID", "a row is changed", "an index is lost", "a comment is lost",
+                                          "a table stays local", "the notebook stays")},
+    "what Citus forgets is not put back": lambda steps: changed(steps, "constraints", r"IF kept IS NOT NULL THEN PERFORM planned_migration\.put_back\(kept\); END IF", "NULL"),
+    "a key keeps its form": lambda steps: changed(steps, "keys", r"(?m)^  ALTER TABLE .* ADD CONSTRAINT .*(?:PRIMARY KEY|UNIQUE).*;$", "  PERFORM 1;"),
+    "a check stays away": lambda steps: changed(steps, "constraints", r"(?m)^  ALTER TABLE .* ADD CONSTRAINT .* CHECK .*;$", "  PERFORM 1;"),
+}
+
+
+def try_plain_mutations(server, name, options):
+    """A script that is wrong, without Citus."""
+    caught, tried, missed = 0, 0, []
+    # Not every table that Citus takes has a comment.
+    rare = name.startswith("what Citus forgets")
+    for seed in range(options.seed, options.seed + 40):
+        if caught == 1 if rare else tried == 2:
+            break
+        case, planning = (Case(server, n, os.path.join(options.out, "mutation-%s-%d" % (name.replace(" ", "-"), seed)), options) for n in ("mutated", "planning"))
+        try:
+            for one in (case, planning):
+                one.create("with_advisor")
+                one.load(populated.generate(seed))
+                one.sql("ANALYZE;")
+            before, rows = case.snapshot(), case.checksums()
+            case.plan(planning.database, populated.overrides(seed))
+            steps = PLAIN_MUTATIONS[name](list(map(unguarded, case.steps)))
+            if not case.steps or steps is None:
+                continue
+            with open(os.path.join(PROJECT, "pgrx-tests", "migration", "citus.sql")) as file:
+                case.sql(file.read())
+            said, status = case.run("\n".join(s["statement"] for s in steps) + "\n", "run.sql")
+            if "not applicable" in said or any(e.endswith(REFUSALS) for e in ERROR.findall(said)):
+                continue
+            tried += 1
+            if case.said_no_error(said, status):
+                case.compare(before, case.snapshot())
+                case.compare_rows(rows, case.checksums())
+                case.compare_roles()
+            caught += bool(case.faults)
+            if not case.faults and not rare:
+                missed.append("nobody has noticed, with seed %d" % seed)
+            case.save("faults.txt", "\n".join(case.faults))
+        finally:
+            for one in (case, planning):
+                drop(server, one.database)
+    return missed or ([] if caught else ["never found out" if tried else "never applicable"]), "%d of %d found out" % (caught, tried)
 
 
 def try_mutations(server, name, options):
@@ -739,12 +952,13 @@ def main():
     parser.add_argument("--only", action="append", help="of these names or seeds")
     parser.add_argument("--keep", action="store_true", help="leave the databases")
     parser.add_argument("--verbose", action="store_true")
-    parser.add_argument("what", choices=["random", "plain", "payments", "corpus", "failures", "mutations"])
+    parser.add_argument("what", choices=["random", "plain", "difference", "payments", "writer", "corpus", "failures", "mutations", "plain-mutations"])
     options = parser.parse_args()
     server = Server(options.socket, options.port, options.bindir)
     seeds = [int(n) for n in options.only] if options.only and not options.corpus else range(options.seed, options.seed + options.cases)
     schemas = sorted(glob.glob(os.path.join(options.corpus or "", "*.sql")))
-    ways = {"random": (try_random, seeds), "plain": (try_plain, seeds), "failures": (try_failures, seeds), "payments": (try_payments, ["as it is", "badly distributed"]), "mutations": (try_mutations, list(MUTATIONS)),
+    ways = {"random": (try_random, seeds), "plain": (try_plain, seeds), "failures": (try_failures, seeds), "difference": (try_difference, seeds), "payments": (try_payments, ["as it is", "badly distributed"]),
+            "writer": (try_beside_a_writer, ["while others write", "with writers waiting"]), "mutations": (try_mutations, list(MUTATIONS)), "plain-mutations": (try_plain_mutations, list(PLAIN_MUTATIONS)),
             "corpus": (try_corpus, [p for p in schemas if not options.only or os.path.basename(p)[:-4] in options.only])}
     attempt, cases = ways[options.what]
     good, started = 0, time.time()

@@ -58,6 +58,7 @@ impl ColumnClasses {
                 }
             }
         }
+        together(graph, &mut sets);
         let inferred = infer(graph, &declared, &mut sets);
         let mut members: BTreeMap<usize, Vec<(TableId, ColumnId)>> = BTreeMap::new();
         for table in graph.planned_tables() {
@@ -120,6 +121,21 @@ impl ColumnClasses {
     /// Whether only its name puts the column into its class.
     pub fn is_inferred(&self, table: TableId, column: ColumnId) -> bool {
         self.inferred.contains(&(table, column))
+    }
+}
+
+/// What a plan that has begun to move its tables took for the same thing still is: between the steps nothing else may say so.
+fn together(graph: &Graph<'_>, sets: &mut UnionFind) {
+    let Some(unfinished) = &graph.schema.unfinished else { return };
+    let mut first: BTreeMap<&str, (TableId, ColumnId)> = BTreeMap::new();
+    for begun in &unfinished.placements {
+        let column = begun.distribution_column.as_deref();
+        let at = graph.find(&begun.table).and_then(|t| Some((t, graph.find_column(t, column?)?)));
+        let Some((at, group)) = at.zip(begun.colocation_group.as_deref()) else { continue };
+        let leader = *first.entry(group).or_insert(at);
+        if same_type(self::column(graph, leader), self::column(graph, at)) {
+            sets.union(leader, at);
+        }
     }
 }
 
@@ -324,6 +340,14 @@ pub fn means_the_same(graph: &Graph<'_>, a: (TableId, ColumnId), b: (TableId, Co
     let copied = |at: (TableId, ColumnId)| graph.backfill(at.0, at.1).map(|b| b.class);
     let origin = |at| copied(at).or_else(|| graph.backfills()?.class_of_source(at));
     if (copied(a).is_some() || copied(b).is_some()) && origin(a).is_some() && origin(a) == origin(b) {
+        return true;
+    }
+    // A migration that was cut off goes on as it began.
+    let begun = |at: (TableId, ColumnId)| {
+        let unfinished = graph.schema.unfinished.as_ref()?;
+        unfinished.group_of(&graph.table(at.0).name, &graph.column(at.0, at.1).name)
+    };
+    if begun(a).is_some() && begun(a) == begun(b) {
         return true;
     }
     // `id` is each table's own.

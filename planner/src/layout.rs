@@ -234,7 +234,7 @@ impl<'a> Layout<'a> {
 /// Looks up a column by its raw name.
 pub type FindColumn<'a> = fn(&Graph<'a>, TableId, &str) -> Option<ColumnId>;
 
-/// Distribution columns named by a request, where the table has none of that name. Names that do not exist at all are left
+/// Distribution columns named by a request, or by a migration that has begun, where the table has none of that name. Names that do not exist at all are left
 /// out: somebody else refuses them.
 pub fn columns_asked_for(graph: &Graph<'_>, request: &Request) -> Vec<(TableId, String)> {
     let asked = request.overrides.0.iter().filter_map(|(written, entry)| {
@@ -244,7 +244,10 @@ pub fn columns_asked_for(graph: &Graph<'_>, request: &Request) -> Vec<(TableId, 
             _ => None,
         }
     });
-    asked.collect()
+    // A migration that was cut off names some too.
+    let begun = graph.schema.unfinished.iter().flat_map(|u| &u.placements);
+    let begun = begun.filter_map(|p| Some((graph.find(&p.table)?, p.distribution_column.clone()?)));
+    asked.chain(begun.filter(|(table, column)| graph.find_column(*table, column).is_none())).collect()
 }
 
 /// Resolves the names of an assignment; `argument` is what the SQL argument is called.

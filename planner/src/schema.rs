@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::identifier::RelationName;
+use crate::assignment::Role;
 use crate::statistics::ColumnStatistics;
 use crate::workload::Workload;
 
@@ -76,6 +77,38 @@ pub struct Schema {
 pub struct Unfinished {
     /// Tables that it moves, and whose copies on the coordinator it has not yet removed; sorted.
     pub moved: Vec<RelationName>,
+    /// Where its plan wants every table; sorted by name.
+    #[serde(default)]
+    pub placements: Vec<BegunPlacement>,
+    /// Columns that it has added and not filled: the tables are shown without them.
+    #[serde(default)]
+    pub added: Vec<AddedColumn>,
+}
+
+/// A column that a migration has added.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AddedColumn {
+    pub table: RelationName,
+    pub column: String,
+    pub type_text: String,
+}
+
+impl Unfinished {
+    /// The colocation group that the plan has for a table with this distribution column.
+    pub fn group_of(&self, table: &RelationName, column: &str) -> Option<&str> {
+        let place = self.placements.binary_search_by(|p| p.table.cmp(table)).ok()?;
+        let begun = &self.placements[place];
+        (begun.distribution_column.as_deref() == Some(column)).then_some(begun.colocation_group.as_deref()?)
+    }
+}
+
+/// What a migration that was cut off was to make of a table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BegunPlacement {
+    pub table: RelationName,
+    pub role: Role,
+    pub distribution_column: Option<String>,
+    pub colocation_group: Option<String>,
 }
 
 /// A table of an extension.

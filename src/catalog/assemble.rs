@@ -92,8 +92,11 @@ pub fn assemble(rows: Rows) -> Reading {
 
 /// A column that was added and is not filled is not there yet, neither in the table nor in its partitions: so a new plan
 /// fills it.
-fn hide_column(schema: &mut Schema, relation: &str, model: &str) {
-    let Ok(serde_json::Value::String(name)) = serde_json::from_str(model) else { return };
+fn hide_column(schema: &mut Schema, relation: &str, model: &str) -> Option<AddedColumn> {
+    let name: String = serde_json::from_str(model).ok()?;
+    let table = schema.tables.iter().find(|t| t.name.to_string() == relation)?;
+    let column = table.columns.iter().find(|c| c.name == name)?;
+    let added = AddedColumn { table: table.name.clone(), column: name.clone(), type_text: column.type_text.clone() };
     let mut family: Vec<RelationName> = Vec::new();
     family.extend(schema.tables.iter().map(|t| &t.name).find(|n| n.to_string() == relation).cloned());
     let mut place = 0;
@@ -105,6 +108,15 @@ fn hide_column(schema: &mut Schema, relation: &str, model: &str) {
     for table in schema.tables.iter_mut().filter(|t| family.contains(&t.name)) {
         table.columns.retain(|c| c.name != name);
     }
+    Some(added)
+}
+
+/// A placement as the notebook has it.
+#[derive(serde::Deserialize)]
+struct Placement {
+    role: citus_planner::assignment::Role,
+    distribution_column: Option<String>,
+    colocation_group: Option<String>,
 }
 
 /// What a migration that was cut off has put aside is as good as there.
@@ -112,13 +124,24 @@ fn take_unfinished(schema: &mut Schema, notes: Vec<rows::Unfinished>) {
     let mut unfinished = Unfinished::default();
     for note in notes {
         if note.kind == "column" {
-            hide_column(schema, &note.relation, note.model.as_deref().unwrap_or_default());
+            let added = hide_column(&mut *schema, &note.relation, note.model.as_deref().unwrap_or_default());
+            unfinished.added.extend(added);
             continue;
         }
         let Some(table) = schema.tables.iter_mut().find(|t| t.name.to_string() == note.relation) else { continue };
         let model = note.model.as_deref().unwrap_or_default();
         match note.kind.as_str() {
             "moved" => unfinished.moved.push(table.name.clone()),
+            "placement" => {
+                if let Ok(entry) = serde_json::from_str::<Placement>(model) {
+                    unfinished.placements.push(BegunPlacement {
+                        table: table.name.clone(),
+                        role: entry.role,
+                        distribution_column: entry.distribution_column,
+                        colocation_group: entry.colocation_group,
+                    });
+                }
+            }
             "foreign key" => {
                 if let Ok(key) = serde_json::from_str::<ForeignKey>(model)
                     && table.foreign_keys.iter().all(|k| k.name != key.name)
@@ -138,6 +161,8 @@ fn take_unfinished(schema: &mut Schema, notes: Vec<rows::Unfinished>) {
         }
     }
     unfinished.moved.sort();
+    unfinished.placements.sort();
+    unfinished.added.sort();
     schema.unfinished = Some(unfinished);
 }
 
@@ -578,6 +603,11 @@ impl Tables {
 /// Fewer rows written over and over again say nothing about how busy a table is.
 const FEWEST_CHANGES: i64 = 1_000;
 
+/// Rows written over, where there were enough of them.
+pub fn changes(counted: Option<i64>) -> Option<i64> {
+    counted.filter(|&c| c >= FEWEST_CHANGES)
+}
+
 fn table(row: rows::Table, block_size: i64, types: &Types, columns: &Columns) -> Table {
     let kind = match row.kind.as_str() {
         "p" => TableKind::Partitioned,
@@ -626,7 +656,7 @@ fn table(row: rows::Table, block_size: i64, types: &Types, columns: &Columns) ->
         statistics_readable: row.statistics_readable,
         rows: row.rows,
         bytes,
-        changes: row.changes.filter(|&c| c >= FEWEST_CHANGES),
+        changes: changes(row.changes),
         comment: row.comment,
         columns: Vec::new(),
         indexes: Vec::new(),

@@ -66,8 +66,8 @@ pub fn read_cluster() -> Result<Schema> {
 
 /// The model to plan on: like [`read`], but where a coordinator has distributed tables they are as large as their shards.
 /// Only then is anybody else asked.
-pub fn read_for_planning() -> Result<Schema> {
-    let mut schema = read(None)?;
+pub fn read_for_planning(schemas: Option<&[String]>) -> Result<Schema> {
+    let mut schema = read(schemas)?;
     if schema.citus_tables.iter().any(|t| t.kind != "local") {
         settings::pinned(|| if is_coordinator()? { weigh_shards(&mut schema) } else { Ok(()) })?;
     }
@@ -112,6 +112,7 @@ fn weigh_shards(schema: &mut Schema) -> Result<()> {
             table.bytes = Some(shards.bytes.iter().sum());
             // Else what ANALYZE has found in the empty shell.
             table.rows = shards.rows.or(table.rows.filter(|&rows| rows > 0));
+            table.changes = assemble::changes(Some(shards.changes));
         }
         if let Some(citus) = schema.citus_tables.iter_mut().find(|c| c.name == name) {
             citus.shard_bytes = shards.bytes;

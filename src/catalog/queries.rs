@@ -35,8 +35,8 @@ pub fn read() -> Result<Rows> {
         let relations: Vec<Relation> =
             query(&include_str!("relations.sql").replace("/*is_shard*/", &format!("\n{is_shard}\n")), &[])?;
         let own: Vec<u32> = relations.iter().filter(|r| r.extension.is_none()).map(|r| r.oid).collect();
-        let has_notebook = relation::may_be_read(c"planned_migration", c"put_aside")
-            && relation::may_be_read(c"planned_migration", c"tables");
+        let notebook = [c"tables", c"placements", c"put_aside", c"ways"];
+        let has_notebook = notebook.iter().all(|name| relation::may_be_read(c"planned_migration", name));
         let mut tables: Vec<Table> = query(include_str!("tables.sql"), &own)?;
         sizes::fill(&mut tables)?;
         let columns: Vec<Column> = query(include_str!("columns.sql"), &own)?;

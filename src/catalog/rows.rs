@@ -381,6 +381,7 @@ pub struct ShardSizes {
     pub bytes: Vec<i64>,
     /// Of all shards, where each has been analysed.
     pub rows: Option<i64>,
+    pub changes: i64,
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::plan::PlannedBackfill;
 use crate::report::number;
-use crate::schema::Table;
+use crate::schema::{AddedColumn, Table};
 
 use super::context::{Migration, regclass};
 use super::placement::members;
@@ -33,14 +33,46 @@ pub(super) fn is_pending(migration: &Migration<'_, '_>, table: TableId) -> bool 
 /// Columns are added and filled; the last step lets the others begin.
 pub(super) fn fill(migration: &Migration<'_, '_>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
+    steps.extend(abandoned(migration).map(|added| drop_abandoned(migration, added)));
+    let begins = steps.len();
     for planned in pending(migration) {
         steps.push(add(migration, planned));
         steps.push(fill_one(migration, planned));
     }
-    if !steps.is_empty() {
+    if steps.len() > begins {
         steps.push(complete(migration));
     }
     steps
+}
+
+/// Columns that another plan has added and not filled, and that this one does without.
+fn abandoned<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = &'m AddedColumn> {
+    let added = migration.graph.schema.unfinished.iter().flat_map(|u| &u.added);
+    added.filter(|a| {
+        let is_wanted = |b: &PlannedBackfill| {
+            *migration.name(b.table) == a.table && migration.plan.backfill(b).column.name == a.column
+        };
+        !pending(migration).any(is_wanted)
+    })
+}
+
+fn drop_abandoned(migration: &Migration<'_, '_>, added: &AddedColumn) -> Step {
+    let (name, column) = (&added.table, &added.column);
+    let note = notebook::is_put_aside(COLUMN, name, column);
+    let statement = migration
+        .started_block()
+        .return_if(&format!("NOT {note}"))
+        .run(format!("ALTER TABLE {name} DROP COLUMN IF EXISTS {}", quote_identifier(column)))
+        .run(notebook::back(COLUMN, name, column))
+        .finish();
+    let because = "A plan that was not finished has added this column and not filled it; this one does without it.";
+    step(Phase::Prepare, name, statement, because.to_owned())
+}
+
+/// Such a column of a table: as [`added_column`].
+pub(super) fn abandoned_column(migration: &Migration<'_, '_>, table: TableId) -> Option<String> {
+    let added = abandoned(migration).find(|a| a.table == *migration.name(table))?;
+    Some(format!("{} {}", added.column, added.type_text))
 }
 
 fn step(phase: Phase, name: &RelationName, statement: String, because: String) -> Step {

@@ -13,7 +13,7 @@ use super::{Phase, Step, backfill, local_tables, notebook};
 /// What the notebook calls them.
 const KIND: &str = "check";
 
-/// Those of tables that become reference or distributed tables; of local tables that Citus takes into its metadata also
+/// Those of tables that become reference or distributed tables; of tables that Citus has or takes into its metadata also
 /// those that are not inherited, since it would validate the former and let children inherit the latter. Partitions
 /// inherit theirs.
 fn put_aside<'m>(migration: &'m Migration<'_, '_>) -> impl Iterator<Item = (TableId, &'m Check)> {
@@ -29,15 +29,19 @@ fn of_tables<'m>(
     migration: &'m Migration<'_, '_>,
     of_moving: fn(&Check) -> bool,
 ) -> impl Iterator<Item = (TableId, &'m Check)> {
-    let moving = migration.pending_tables().filter(|&t| migration.placement(t) != Placement::Local);
-    let forgotten = |check: &Check| !check.validated || check.no_inherit;
+    let forgotten: fn(&Check) -> bool = |check| !check.validated || check.no_inherit;
+    // What Citus has already it makes anew.
+    let moving = migration
+        .pending_tables()
+        .filter(|&t| migration.placement(t) != Placement::Local || migration.current(t).is_some())
+        .map(move |t| (t, if migration.current(t).is_some() { forgotten } else { of_moving }));
     let declared = move |table: TableId, wanted: fn(&Check) -> bool| {
         let checks = migration.graph.table(table).checks.iter();
         checks.filter(move |c| !c.inherited && (c.put_aside || wanted(c))).map(move |check| (table, check))
     };
     let settled = migration.plan.tables.iter().map(|t| t.table).filter(|&t| !migration.is_pending(t));
     let left: Vec<_> = settled.flat_map(move |t| declared(t, |_| false)).collect();
-    let mut found: Vec<_> = moving.flat_map(move |t| declared(t, of_moving)).collect();
+    let mut found: Vec<_> = moving.flat_map(move |(t, wanted)| declared(t, wanted)).collect();
     for table in local_tables::converted(migration) {
         found.extend(declared(table, forgotten));
     }
@@ -52,7 +56,7 @@ fn of_tables<'m>(
 /// A condition in SQL: the table is where it will be, and a check of this name is the one that came back.
 fn is_settled(migration: &Migration<'_, '_>, table: TableId) -> String {
     match migration.placement(table) {
-        Placement::Local => {
+        Placement::Local if migration.current(table).is_none() => {
             format!("EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {})", regclass(migration.name(table)))
         }
         _ => migration.is_placed(table),

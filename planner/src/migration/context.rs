@@ -222,7 +222,7 @@ impl<'p, 'a> Migration<'p, 'a> {
         if self.fills_columns() { self.mark(FILLING) } else { self.mark_checked() }
     }
 
-    fn fills_columns(&self) -> bool {
+    pub(super) fn fills_columns(&self) -> bool {
         self.plan.backfills.iter().any(|b| self.is_pending(b.table))
     }
 

@@ -64,12 +64,15 @@ fn drop_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> S
         ),
     };
     let mut destroy = Vec::new();
+    let model = serde_json::to_string(key.foreign_key).expect("a foreign key is text and flags");
     match key.planned.fate {
         ForeignKeyFate::Lost { .. } => {
             block = block.run(notebook::lost(key.table, name)).run(notebook::back(KIND, key.table, name));
+            if migration.fills_columns() {
+                destroy.push(notebook::way(key.table, name, &model));
+            }
         }
         _ => {
-            let model = serde_json::to_string(key.foreign_key).expect("a foreign key is text and flags");
             destroy.push(notebook::put_aside(KIND, key.table, name, &key.foreign_key.definition, &model));
         }
     }

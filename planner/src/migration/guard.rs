@@ -74,15 +74,14 @@ pub(super) fn prepare_back(migration: &Migration<'_, '_>) -> Vec<Step> {
     let mut steps = settings(migration);
     let tables = values(
         migration.touched().iter().map(|&t| {
-            let (columns, with_added) = planned_columns(migration, t);
-            vec![literal(&migration.graph.table(t).name), columns, with_added]
+            vec![literal(&migration.graph.table(t).name), planned_columns(migration, t)]
         }),
-        3,
+        2,
     );
     let block = ready(Block::new().declare("problems text"))
         .run(format!(
             "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {tables}\n      \
-             AS p (relation, columns, with_added))\n  \
+             AS p (relation, columns))\n  \
              SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {COLUMNS_AND_OWNERS}) AS found (problem)"
         ))
         .fail_if("problems IS NOT NULL", &not_the_planned_one())
@@ -177,11 +176,10 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
     let tables = migration.touched();
     let planned = values(
         tables.iter().map(|&t| {
-            let (columns, with_added) = planned_columns(migration, t);
             let name = literal(&migration.graph.table(t).name);
-            vec![name, migration.is_pending(t).to_string(), columns, with_added]
+            vec![name, migration.is_pending(t).to_string(), planned_columns(migration, t)]
         }),
-        4,
+        3,
     );
     let mut queries = vec![COLUMNS_AND_OWNERS.to_owned()];
     queries.push(unknown(
@@ -212,7 +210,7 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
     block
         .run(format!(
             "WITH planned AS (SELECT to_regclass(relation)::oid AS relid, * FROM {planned}\n      \
-             AS p (relation, moves, columns, with_added)),\n  \
+             AS p (relation, moves, columns)),\n  \
              members AS (SELECT relid FROM planned UNION SELECT t.relid FROM planned, pg_partition_tree(planned.relid) \
              AS t)\n  \
              SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {}) AS found (problem)",
@@ -353,13 +351,17 @@ fn values(rows: impl Iterator<Item = Vec<String>>, columns: usize) -> String {
     format!("(VALUES {})", rows.join(",\n      "))
 }
 
-/// The columns of a table as they were planned, and with the one that it gets: two literals, the second NULL where it gets none.
-fn planned_columns(migration: &Migration<'_, '_>, table: TableId) -> (String, String) {
+/// The columns of a table as they were planned, with the one that it gets, and with one that another plan has added: an array.
+fn planned_columns(migration: &Migration<'_, '_>, table: TableId) -> String {
     let columns = migration.graph.table(table).columns.iter().map(|c| format!("{} {}", c.name, c.type_text));
     let columns = columns.collect::<Vec<_>>().join(", ");
-    let added = backfill::added_column(migration, table);
-    let with_added = added.map_or("NULL".to_owned(), |added| quote_literal(&format!("{columns}, {added}")));
-    (quote_literal(&columns), with_added)
+    let more = backfill::added_column(migration, table).into_iter().chain(backfill::abandoned_column(migration, table));
+    let forms = std::iter::once(columns.clone()).chain(more.map(|column| match columns.is_empty() {
+        true => column,
+        false => format!("{columns}, {column}"),
+    }));
+    let forms: Vec<String> = forms.map(|f| quote_literal(&f)).collect();
+    format!("ARRAY[{}]", forms.join(", "))
 }
 
 fn literal(name: &RelationName) -> String {
@@ -370,8 +372,8 @@ fn literal(name: &RelationName) -> String {
 const COLUMNS_AND_OWNERS: &str = "\
     SELECT CASE WHEN c.oid IS NULL THEN p.relation || ' does not exist'
       WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN 'must be owner of table ' || p.relation
-      WHEN now.columns IS DISTINCT FROM p.columns AND now.columns IS DISTINCT FROM p.with_added THEN p.relation || ' has the columns ' ||
-        coalesce(now.columns, '(none)') || '; planned were ' || p.columns END
+      WHEN coalesce(now.columns, '') <> ALL (p.columns::text[]) THEN p.relation || ' has the columns ' ||
+        coalesce(now.columns, '(none)') || '; planned were ' || (p.columns::text[])[1] END
     FROM planned AS p LEFT JOIN pg_class AS c ON c.oid = p.relid
     CROSS JOIN LATERAL (SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
       FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS now (columns)";

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::graph::{Edge, TableId};
-use crate::identifier::quote_literal;
+use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::plan::ForeignKeyFate;
 use crate::schema::Table;
 
@@ -61,6 +61,8 @@ pub(super) fn preserving(
     // Nobody may draw a number between reading the counter and setting it.
     block = block.run(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", ")));
     let mut resets = Vec::new();
+    let mut renamed = Vec::new();
+    let mut named_again = Vec::new();
     let identities = tables.iter().flat_map(|t| t.columns.iter().filter(|c| c.identity.is_some()).map(move |c| (t, c)));
     for (n, (table, column)) in identities.enumerate() {
         let sequence = format!(
@@ -74,6 +76,13 @@ pub(super) fn preserving(
             .declare(&format!("called_{n} boolean"))
             .run(format!("sequence_{n} := {sequence}"))
             .run(format!("EXECUTE 'SELECT last_value, is_called FROM ' || sequence_{n} INTO counter_{n}, called_{n}"));
+        // Citus takes the identity off under a name that it does not quote.
+        let quoted = quote_identifier(&column.name);
+        if quoted != column.name && !is_in(migration, edge, &table.name, &column.name) {
+            let (name, plain) = (&table.name, format!("planned_migration_{n}"));
+            renamed.push(format!("ALTER TABLE {name} RENAME COLUMN {quoted} TO {plain}"));
+            named_again.push(format!("ALTER TABLE {name} RENAME COLUMN {plain} TO {quoted}"));
+        }
         resets.push(format!(
             "IF {sequence}::regclass <> sequence_{n} THEN PERFORM setval({sequence}, counter_{n}, \
              called_{n}); END IF"
@@ -81,13 +90,26 @@ pub(super) fn preserving(
     }
     let members: Vec<String> = converted.iter().map(|&t| regclass(migration.name(t))).collect();
     let members = members.join(", ");
+    if !renamed.is_empty() {
+        let only_then = |statements: Vec<String>| format!("IF kept IS NOT NULL THEN\n    {};\n  END IF", statements.join(";\n    "));
+        (renamed, named_again) = (vec![only_then(renamed)], vec![only_then(named_again)]);
+    }
     block
         .declare("kept text[]")
         .run(format!(
             "IF NOT ARRAY[{members}] <@ ARRAY(SELECT logicalrelid FROM pg_dist_partition) THEN\n    \
              kept := {SCHEMA}.put_aside(ARRAY[{members}]);\n  END IF"
         ))
+        .run_all(renamed)
         .run_all(statements)
+        .run_all(named_again)
         .run_all(resets)
         .run(format!("IF kept IS NOT NULL THEN PERFORM {SCHEMA}.put_back(kept); END IF"))
+}
+
+/// Whether a column is one of a foreign key's, on either side.
+fn is_in(migration: &Migration<'_, '_>, edge: &Edge, table: &RelationName, column: &str) -> bool {
+    let key = migration.graph.foreign_key(edge);
+    let is = |id: TableId, columns: &[String]| migration.name(id) == table && columns.iter().any(|c| c == column);
+    is(edge.referencing, &key.columns) || is(edge.referenced, &key.referenced_columns)
 }

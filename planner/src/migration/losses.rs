@@ -59,7 +59,8 @@ fn is_dealt_with(finding: &Finding) -> bool {
     match finding.name {
         // Judged on the objects, but with them in place Citus refuses the table.
         "unsupported-dependency" | "default-or-check-depends-on-table" => false,
-        "already-distributed" | "long-names" | "check-not-valid" => true,
+        // A table with an identity column comes back before it moves on.
+        "already-distributed" | "identity-citus-local" | "long-names" | "check-not-valid" => true,
         _ => matches!(
             finding.object_type,
             ObjectType::PrimaryKey

@@ -43,6 +43,7 @@ pub(super) fn open(migration: &Migration<'_, '_>) -> Step {
             migration.placement(table) == Placement::Local
         ));
     }
+    block = block.run(format!("DELETE FROM {SCHEMA}.placements")).run(placements(migration));
     let touched: Vec<String> = migration.touched().into_iter().map(|t| regclass(migration.name(t))).collect();
     if !touched.is_empty() {
         block = block.run(format!(
@@ -60,12 +61,29 @@ pub(super) fn open(migration: &Migration<'_, '_>) -> Step {
     Step { phase: Phase::Prepare, relation: None, statement: block.finish(), because }
 }
 
-/// The notebook of the way back: only for what is put aside.
+/// Where the plan wants every table: a plan that is made anew after a failure goes on with it.
+fn placements(migration: &Migration<'_, '_>) -> String {
+    let text = |value: Option<&str>| value.map_or("NULL".to_owned(), quote_literal);
+    let planned = migration.plan.tables.iter().map(|planned| {
+        let placement = migration.placement(planned.table);
+        format!(
+            "({}, {}, {}, {})",
+            quote_literal(&migration.name(planned.table).to_string()),
+            quote_literal(placement.role().as_str()),
+            text(migration.plan.layout.distribution_column_name(planned.table)),
+            text(placement.group().map(|g| migration.plan.layout.groups[g].as_str()))
+        )
+    });
+    format!("INSERT INTO {SCHEMA}.placements VALUES\n    {}", planned.collect::<Vec<_>>().join(",\n    "))
+}
+
+/// The notebook of the way back: only for what is put aside. What the way there has wanted nobody wants any more.
 pub(super) fn open_back(migration: &Migration<'_, '_>) -> Step {
     let because = format!(
         "What is put aside for the time being is written down in schema {SCHEMA}, which goes with the last step."
     );
-    Step { phase: Phase::Prepare, relation: None, statement: opened(migration.checked_block()).finish(), because }
+    let block = opened(migration.checked_block()).run(format!("DELETE FROM {SCHEMA}.placements"));
+    Step { phase: Phase::Prepare, relation: None, statement: block.finish(), because }
 }
 
 fn opened(block: Block) -> Block {
@@ -87,9 +105,23 @@ pub(super) fn put_aside(kind: &str, relation: &RelationName, name: &str, definit
     )
 }
 
+/// A condition: it has gone for the time being.
+pub(super) fn is_put_aside(kind: &str, relation: &RelationName, name: &str) -> String {
+    format!(
+        "EXISTS (SELECT FROM {SCHEMA}.put_aside WHERE (kind, relation, name) = ('{kind}', {}))",
+        pair(relation, name)
+    )
+}
+
 /// It is back.
 pub(super) fn back(kind: &str, relation: &RelationName, name: &str) -> String {
     format!("DELETE FROM {SCHEMA}.put_aside WHERE (kind, relation, name) = ('{kind}', {})", pair(relation, name))
+}
+
+/// A foreign key that is lost may be the way to the value of a column: as long as there are columns to fill, a new plan has to
+/// know it.
+pub(super) fn way(relation: &RelationName, name: &str, model: &str) -> String {
+    format!("INSERT INTO {SCHEMA}.ways VALUES ({}, {}) ON CONFLICT DO NOTHING", pair(relation, name), quote_literal(model))
 }
 
 /// A constraint that is lost is not missed at the end: it was named.

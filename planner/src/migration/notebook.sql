@@ -1,15 +1,20 @@
   CREATE SCHEMA IF NOT EXISTS planned_migration;
   CREATE TABLE IF NOT EXISTS planned_migration.tables (
     relation text PRIMARY KEY, rows bigint, cleaned boolean NOT NULL);
+  CREATE TABLE IF NOT EXISTS planned_migration.placements (
+    relation text PRIMARY KEY, role text NOT NULL, distribution_column text, colocation_group text);
   CREATE TABLE IF NOT EXISTS planned_migration.constraints (
     relation text, name text, validated boolean NOT NULL, definition text NOT NULL, PRIMARY KEY (relation, name));
   CREATE TABLE IF NOT EXISTS planned_migration.put_aside (
     kind text, relation text, name text, definition text NOT NULL, model jsonb NOT NULL, PRIMARY KEY (kind, relation, name));
+  CREATE TABLE IF NOT EXISTS planned_migration.ways (relation text, name text, model jsonb NOT NULL, PRIMARY KEY (relation, name));
   CREATE TABLE IF NOT EXISTS planned_migration.keepsakes (relation text PRIMARY KEY, statements text[] NOT NULL);
   -- What Citus forgets of tables that it re-creates, as statements; the views over them are dropped.
   CREATE OR REPLACE FUNCTION planned_migration.put_aside(relations regclass[]) RETURNS text[] LANGUAGE plpgsql AS $put_aside$
   DECLARE
-    members oid[] := ARRAY(SELECT r FROM unnest(relations) AS r UNION SELECT t.relid FROM unnest(relations) AS r, pg_partition_tree(r) AS t);
+    -- Without a lock, which another connection of Citus' might wait for.
+    members oid[] := ARRAY(WITH RECURSIVE m (relid) AS (SELECT r::oid FROM unnest(relations) AS r
+      UNION SELECT inhrelid FROM pg_inherits JOIN m ON inhparent = m.relid) SELECT relid FROM m);
     found oid[];
     depths int[];
     statements text[];
@@ -94,6 +99,21 @@
     LOOP EXECUTE one.statement; END LOOP;
     RETURN coalesce(statements, '{}');
   END $put_aside$;
+  -- Whether Citus, which makes a table anew that it distributes while others write, forgets nothing of it that somebody could miss
+  -- in the meantime, and sees what is written in the meantime.
+  CREATE OR REPLACE FUNCTION planned_migration.stays_as_it_is(relation regclass) RETURNS boolean LANGUAGE sql AS $stays$
+    WITH RECURSIVE m (relid) AS (SELECT relation::oid UNION SELECT inhrelid FROM pg_inherits JOIN m ON inhparent = m.relid)
+    SELECT NOT EXISTS (SELECT FROM m JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = m.relid AND d.classid = 'pg_rewrite'::regclass)
+      AND NOT EXISTS (SELECT FROM m JOIN pg_rewrite ON ev_class = m.relid)
+      AND NOT EXISTS (SELECT FROM m JOIN pg_publication_rel ON prrelid = m.relid)
+      AND NOT EXISTS (SELECT FROM m JOIN pg_attribute ON attrelid = m.relid AND (attidentity <> '' OR attacl IS NOT NULL))
+      AND NOT EXISTS (SELECT FROM m JOIN pg_class c ON c.oid = m.relid AND c.relkind = 'r' WHERE c.relreplident = 'n'
+        OR c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary))
+  $stays$;
+  CREATE OR REPLACE FUNCTION planned_migration.size_of(relation regclass) RETURNS numeric LANGUAGE sql AS $size_of$
+    WITH RECURSIVE m (relid) AS (SELECT relation::oid UNION SELECT inhrelid FROM pg_inherits JOIN m ON inhparent = m.relid)
+    SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM m
+  $size_of$;
   -- Runs them. What stays on the coordinator is not sent to the other nodes.
   CREATE OR REPLACE FUNCTION planned_migration.put_back(statements text[]) RETURNS void LANGUAGE plpgsql AS $put_back$
   DECLARE
@@ -114,4 +134,14 @@
       END IF;
     END LOOP;
     PERFORM set_config('citus.enable_ddl_propagation', sent, true) WHERE sent IS NOT NULL;
-  END $put_back$
+  END $put_back$;
+  -- The same for what was written down of a table, if anything was.
+  CREATE OR REPLACE FUNCTION planned_migration.recall(name text) RETURNS void LANGUAGE plpgsql AS $recall$
+  DECLARE
+    kept text[];
+  BEGIN
+    DELETE FROM planned_migration.keepsakes WHERE relation = name RETURNING statements INTO kept;
+    IF kept IS NOT NULL THEN
+      PERFORM planned_migration.put_back(kept);
+    END IF;
+  END $recall$

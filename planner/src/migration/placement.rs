@@ -65,7 +65,7 @@ pub(super) fn reference(migration: &Migration<'_, '_>) -> Vec<Step> {
             let name = migration.name(table);
             let call = format!("PERFORM create_reference_table({})", quote_literal(&name.to_string()));
             let because = format!("{} A copy on every node. Readers go on, writers wait.", size(migration, table));
-            move_table(migration, table, Phase::Reference, &call, because)
+            move_table(migration, table, Phase::Reference, &call, None, because)
         })
         .collect()
 }
@@ -73,7 +73,71 @@ pub(super) fn reference(migration: &Migration<'_, '_>) -> Vec<Step> {
 /// The anchor of a group comes before the others, which are colocated with it by name.
 pub(super) fn distribute(migration: &Migration<'_, '_>) -> Vec<Step> {
     let tables = migration.conversions().filter_map(|table| Some((table, migration.placement(table).group()?)));
-    tables.map(|(table, group)| distribute_one(migration, group, table)).collect()
+    choose_concurrent(migration)
+        .into_iter()
+        .chain(tables.map(|(table, group)| distribute_one(migration, group, table)))
+        .collect()
+}
+
+/// Size from which a table is distributed while others write, unless the session says otherwise.
+const CONCURRENTLY_FROM: &str = "10GB";
+
+/// Session setting for another size.
+const CONCURRENTLY_SETTING: &str = "planned_migration.concurrently_from";
+
+/// Whether Citus might distribute the table while others write. A table with an identity column that this fails on can be
+/// distributed by nothing else.
+fn may_be_concurrent(migration: &Migration<'_, '_>, table: TableId) -> bool {
+    migration.placement(table).is_distributed()
+        && migration.current(table).is_none_or(|c| c.kind == "local")
+        && !identity::has_any(migration, table)
+}
+
+/// Chooses, by the sizes of the moment, which tables are distributed while others write. Citus makes such a table anew, so
+/// what it forgets of it is written down before, in a transaction of its own: should Citus fail in the middle, it is not lost.
+fn choose_concurrent(migration: &Migration<'_, '_>) -> Option<Step> {
+    let tables: Vec<TableId> = migration.conversions().filter(|&t| may_be_concurrent(migration, t)).collect();
+    if tables.is_empty() {
+        return None;
+    }
+    let names = tables.iter().map(|&t| quote_literal(&migration.name(t).to_string())).collect::<Vec<_>>().join(", ");
+    let least = format!("pg_size_bytes(coalesce(nullif(current_setting('{CONCURRENTLY_SETTING}', true), ''), '{CONCURRENTLY_FROM}'))");
+    let ready = "current_setting('wal_level') = 'logical' \
+                 AND coalesce(current_setting('output_plugin_libraries', true), 'citus') ~ '\\mcitus\\M'\n      \
+                 AND (SELECT bool_and(success AND result::int > 0) FROM run_command_on_workers('SHOW max_logical_replication_workers'))";
+    let statement = migration
+        .checked_block()
+        .declare("one text")
+        .return_if("statement_timestamp() <> transaction_timestamp()")
+        .run(format!(
+            "FOREACH one IN ARRAY ARRAY[{names}] LOOP\n    \
+             IF {SCHEMA}.stays_as_it_is(one::regclass) AND {SCHEMA}.size_of(one::regclass) >= {least} THEN\n      \
+             IF {ready} THEN\n        \
+             INSERT INTO {SCHEMA}.keepsakes VALUES (one, {SCHEMA}.put_aside(ARRAY[one::regclass])) ON CONFLICT DO NOTHING;\n      \
+             ELSE\n        \
+             RAISE WARNING USING MESSAGE = 'writers of ' || one || ' will wait while it is copied', HINT = 'To let them go on Citus \
+             needs wal_level = logical, citus in output_plugin_libraries where there is such a setting, and logical replication workers on every node.';\n      \
+             END IF;\n    END IF;\n  END LOOP"
+        ))
+        .finish();
+    let because = format!(
+        "Tables of {CONCURRENTLY_FROM} and more (SET {CONCURRENTLY_SETTING} says otherwise) are distributed while others write, if each step is a \
+         transaction of its own, and if nothing hangs on them that Citus would forget when it makes them anew: views, rules, \
+         publications. The rest keeps its writers waiting while it is copied."
+    );
+    Some(Step { phase: Phase::Distribute, relation: None, statement, because })
+}
+
+/// Distributes a table while others write, where that was chosen, and ends the block. Nothing may be written or locked before
+/// in its transaction: Citus does it all in connections of its own. How many rows there are is known at the end.
+fn concurrently(block: Block, name: &RelationName, call: &str) -> Block {
+    let literal = quote_literal(&name.to_string());
+    block.run(format!(
+        "IF statement_timestamp() = transaction_timestamp() AND EXISTS (SELECT FROM {SCHEMA}.keepsakes WHERE relation = {literal}) THEN\n    \
+         {QUIET};\n    {call};\n    PERFORM {SCHEMA}.recall({literal});\n    \
+         RAISE INFO USING MESSAGE = {};\n    RETURN;\n  END IF",
+        quote_literal(&format!("{name}: distributed while others write"))
+    ))
 }
 
 fn distribute_one(migration: &Migration<'_, '_>, group: GroupId, table: TableId) -> Step {
@@ -100,20 +164,37 @@ fn distribute_one(migration: &Migration<'_, '_>, group: GroupId, table: TableId)
         let name = regclass(name);
         format!("kept := {SCHEMA}.put_aside(ARRAY[{name}]);\n  {alter};\n  PERFORM {SCHEMA}.put_back(kept)")
     } else {
-        format!("PERFORM create_distributed_table({relation}, {raw_column}, colocate_with => {colocate_with})")
+        format!(
+            "PERFORM create_distributed_table({relation}, {raw_column}, colocate_with => {colocate_with});\n  \
+             PERFORM {SCHEMA}.recall({relation})"
+        )
     };
+    let meanwhile = may_be_concurrent(migration, table).then(|| {
+        format!("PERFORM create_distributed_table_concurrently({relation}, {raw_column}, colocate_with => {colocate_with})")
+    });
     let together = match anchor {
         None => "in a colocation group of its own, which others join by naming it".to_owned(),
         Some(anchor) => format!("together with {anchor}"),
     };
     let because = format!(
-        "{} Distributed by {column}, {together}. Readers go on, writers wait until the rows are copied.",
-        size(migration, table)
+        "{} Distributed by {column}, {together}. Readers go on, writers wait until the rows are copied{}.",
+        size(migration, table),
+        match meanwhile {
+            Some(_) => format!(" (from {CONCURRENTLY_FROM} for a moment at the end)"),
+            None => String::new(),
+        }
     );
-    move_table(migration, table, Phase::Distribute, &call, because)
+    move_table(migration, table, Phase::Distribute, &call, meanwhile, because)
 }
 
-fn move_table(migration: &Migration<'_, '_>, table: TableId, phase: Phase, call: &str, because: String) -> Step {
+fn move_table(
+    migration: &Migration<'_, '_>,
+    table: TableId,
+    phase: Phase,
+    call: &str,
+    meanwhile: Option<String>,
+    because: String,
+) -> Step {
     let name = migration.name(table);
     let members = members(name);
     // With a foreign key in place Citus would take the tables around this one into its metadata, and their identity
@@ -128,14 +209,35 @@ fn move_table(migration: &Migration<'_, '_>, table: TableId, phase: Phase, call:
             "Mend what a step of phase drop has reported, then run all steps again.",
         ),
     );
+    // Nothing on the coordinator can be filled from what is on the nodes.
+    let block = match super::backfill::pending(migration).next() {
+        None => block,
+        Some(_) => block.fail_if(
+            &format!("EXISTS (SELECT FROM {SCHEMA}.put_aside WHERE kind = 'column')"),
+            &Failure::new(
+                "columns are still to be filled before the first table can move",
+                "Mend what a step of phase keys has reported, then run all steps again.",
+            )
+            .detail(&format!(
+                "(SELECT string_agg(relation || ': ' || name, E'\\n' ORDER BY relation) FROM {SCHEMA}.put_aside WHERE kind = 'column')"
+            )),
+        ),
+    };
+    let block = match &meanwhile {
+        Some(call) => concurrently(block, name, call),
+        None => block,
+    };
     let statement = counted(block, migration, table, call);
     Step { phase, relation: Some(name.clone()), statement, because }
 }
 
-/// A query for a table and its partitions (`pg_partition_tree` alone knows nothing of an ordinary table).
+/// A query for a table and its partitions. It locks none of them, as `pg_partition_tree` would until the end of the
+/// transaction: what Citus does in a connection of its own must not wait for this one.
 pub(super) fn members(name: &RelationName) -> String {
-    let this = regclass(name);
-    format!("SELECT {this}::oid UNION SELECT relid::oid FROM pg_partition_tree({this})")
+    format!(
+        "WITH RECURSIVE m (relid) AS (SELECT {}::oid UNION SELECT inhrelid FROM pg_inherits JOIN m ON inhparent = m.relid) SELECT relid FROM m",
+        regclass(name)
+    )
 }
 
 /// Calls Citus with the rows counted before and after, in one transaction and without writers: if the numbers differ
@@ -180,7 +282,7 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
             let members = members(name);
             let literal = quote_literal(&name.to_string());
             let plain_below = format!(
-                "EXISTS (WITH RECURSIVE below (t) AS ({members} \
+                "EXISTS (WITH RECURSIVE below (t) AS (({members}) \
                  UNION SELECT c.conrelid FROM pg_constraint c JOIN below ON c.confrelid = below.t \
                  WHERE c.contype = 'f') SELECT FROM below \
                  WHERE t NOT IN (SELECT logicalrelid::oid FROM pg_dist_partition))"

@@ -8,7 +8,7 @@ use crate::graph::Graph;
 use crate::layout::Layout;
 use crate::plan::{ForeignKeyFate, KeyFate, LostObject, Plan, PlannedForeignKey, PlannedKey, PlannedTable};
 use crate::rules::{ObjectType, is_judged_key};
-use crate::schema::{ReferentialAction, Schema};
+use crate::schema::{AddedColumn, BegunPlacement, ReferentialAction, Schema, Unfinished};
 
 /// A name with everything that has ever broken a script.
 const HOSTILE: &str = "a'b\"c;\n\\q\n-- $migration$ :x %s {}";
@@ -302,6 +302,46 @@ fn nothing_to_do_where_everything_is_in_place() {
             .statement
             .contains("update_distributed_table_colocation('public.task', colocate_with => 'public.tenant')")
     );
+}
+
+/// Cut off in the middle, with other sizes than its plan was made on, a migration is finished as it began.
+#[test]
+fn a_plan_made_anew_goes_on_with_what_was_begun() {
+    let placements = |schema: &Schema| {
+        let graph = Graph::new(schema);
+        let plan = crate::plan(&graph, &crate::Request::default(), &mut || ()).expect("a plan");
+        let columns = graph.planned_tables().map(|t| plan.layout.distribution_column_name(t).map(str::to_owned));
+        (plan.layout.to_assignment(), columns.collect::<Vec<_>>(), steps(&plan))
+    };
+    let sized = |sizes: [i64; 4]| {
+        let mut schema = tenants();
+        for (table, size) in schema.tables.iter_mut().zip(sizes) {
+            (table.rows, table.bytes) = (Some(size / 100), Some(size));
+        }
+        schema
+    };
+    let (first, ..) = placements(&sized([1 << 20, 1 << 20, 1 << 30, 1 << 24]));
+    let mut later = sized([1 << 33, 1 << 34, 1 << 20, 1 << 20]);
+    let (other, ..) = placements(&later);
+    assert_ne!(first, other, "the sizes are chosen so that they matter");
+    let begun = first.0.iter().map(|(name, entry)| {
+        let table = later.tables.iter().find(|t| t.name.to_string() == *name).expect("a table");
+        BegunPlacement {
+            table: table.name.clone(),
+            role: entry.role,
+            distribution_column: entry.column.clone(),
+            colocation_group: entry.group.clone(),
+        }
+    });
+    let mut placed: Vec<BegunPlacement> = begun.collect();
+    placed.sort();
+    let added = AddedColumn { table: placed[0].table.clone(), column: "tenant_id".into(), type_text: "bigint".into() };
+    later.unfinished = Some(Unfinished { placements: placed, added: vec![added], ..Unfinished::default() });
+    let (again, _, steps) = placements(&later);
+    assert_eq!(again, first);
+    // What another plan has added and this one does not want goes, before anything else is done.
+    let gone = position(&steps, Phase::Prepare, "DROP COLUMN IF EXISTS tenant_id");
+    assert!(gone < position(&steps, Phase::Drop, "DROP CONSTRAINT"));
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct Domains<'a> {
     pub distributable: Vec<TableId>,
     /// Labels of the groups that placements refer to.
     pub labels: Vec<String>,
+    /// Tables that are where a migration that was cut off wants them: it is finished before anything else is wanted.
+    pub begun: BTreeSet<TableId>,
 }
 
 impl<'a> Domains<'a> {
@@ -55,6 +57,13 @@ impl<'a> Domains<'a> {
             };
             forced.entry(*table).or_insert(placement);
         }
+        let mut begun = BTreeSet::new();
+        for (table, placement) in placements_begun(graph, classes, &mut groups) {
+            if scope.contains(&table) && !forced.contains_key(&table) {
+                forced.insert(table, placement);
+                begun.insert(table);
+            }
+        }
         let mut of = vec![Vec::new(); graph.schema.tables.len()];
         let mut distributable = Vec::new();
         let joined = joined_columns(graph, classes, model);
@@ -85,8 +94,32 @@ impl<'a> Domains<'a> {
                 }
             };
         }
-        Domains { graph, of, distributable, labels: groups.labels }
+        Domains { graph, of, distributable, labels: groups.labels, begun }
     }
+}
+
+/// Where a migration that was cut off wants its tables, as far as they can still be placed so. With half of it done sizes,
+/// keys and foreign keys are not those that its plan was made on: another one would undo it, and lose what the first has kept.
+fn placements_begun(graph: &Graph<'_>, classes: &ColumnClasses, groups: &mut Groups) -> Vec<(TableId, Placement)> {
+    let begun = graph.schema.unfinished.iter().flat_map(|u| &u.placements);
+    let placed = begun.filter_map(|p| {
+        let table = graph.find(&p.table).filter(|&t| !graph.is_partition(t))?;
+        let placement = match p.role {
+            Role::Local => Placement::Local,
+            Role::Reference => Placement::Reference,
+            Role::Distributed => {
+                let column = graph.find_column_or_backfill(table, p.distribution_column.as_deref()?)?;
+                let class = classes.class(table, column);
+                let group = match &p.colocation_group {
+                    Some(label) => groups.labelled(label, class),
+                    None => groups.of(class, classes, graph),
+                };
+                Placement::Distributed { column, group }
+            }
+        };
+        Some((table, placement))
+    });
+    placed.collect()
 }
 
 /// Whether there is a column by which Citus would distribute a table.

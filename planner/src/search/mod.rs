@@ -148,12 +148,16 @@ impl<'s, 'a> Search<'s, 'a> {
             .filter(|t| self.scope.contains(t))
             .map(|&table| {
                 tick();
+                let because = match self.domains.begun.contains(&table) {
+                    true => because::BEGUN.to_owned(),
+                    false => reasons.of(table, overridden.contains(&table)),
+                };
                 PlannedTable {
                     table,
                     rows: graph.rows(table),
                     bytes: graph.bytes(table),
                     overridden: overridden.contains(&table),
-                    because: reasons.of(table, overridden.contains(&table)),
+                    because,
                 }
             })
             .collect();

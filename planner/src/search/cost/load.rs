@@ -22,12 +22,14 @@ impl Loads {
         let guessed = says_little(graph, &measured);
         let sizes = parts(&if guessed { structural_weights(graph, classes) } else { measured });
         let changes: Vec<f64> = graph.tables().map(|t| changes(graph, t)).collect();
-        let writes = parts(&changes);
-        let load = if guessed || changes.iter().all(|&c| c == 0.0) {
+        let busy = how_busy(graph, &changes);
+        let writes: Vec<Cost> = parts(&changes).into_iter().map(|part| part * busy / ALL_BUSY).collect();
+        let load = if guessed || busy == 0 {
             sizes
         } else {
             // Bytes say what is kept, writes what is done: twice as much weight to what is sure to matter.
-            sizes.iter().zip(&writes).map(|(size, writes)| (2 * size + writes) / 3).collect()
+            let kept = |size: &Cost| size * (3 * ALL_BUSY - busy) / ALL_BUSY;
+            sizes.iter().zip(&writes).map(|(size, writes)| (kept(size) + writes) / 3).collect()
         };
         Loads { load, writes, guessed }
     }
@@ -47,6 +49,17 @@ fn changes(graph: &Graph<'_>, table: TableId) -> f64 {
     graph.leaves(table).into_iter().filter_map(|t| graph.table(t).changes).sum::<i64>() as f64
 }
 
+/// [`how_busy`] of a database whose rows have all been written over.
+const ALL_BUSY: Cost = 1_000;
+
+/// How much of the database has been written over: a few rows in one table, or what somebody did once before the counters began
+/// anew elsewhere, must not carry as much as the rest together.
+fn how_busy(graph: &Graph<'_>, changes: &[f64]) -> Cost {
+    let rows: i64 = graph.planned_tables().filter_map(|t| graph.rows(t)).sum();
+    let busy: f64 = changes.iter().sum::<f64>() / (rows.max(1) as f64);
+    (busy.min(1.0) * ALL_BUSY as f64).round() as Cost
+}
+
 /// Whether sizes are no basis for a choice: little is there, and most tables are empty. A schema that was restored without
 /// its rows but for a few look-up tables must not be planned as if these were the load.
 fn says_little(graph: &Graph<'_>, measured: &[f64]) -> bool {
@@ -61,19 +74,33 @@ const MUCH: f64 = 100.0 * 1024.0 * 1024.0;
 /// Bytes of a row, where nothing else is known.
 const USUAL_WIDTH: f64 = 100.0;
 
-/// Weight of a table by what is known of it: bytes, else rows of a usual width.
+/// Bytes of a page of PostgreSQL's.
+const PAGE: f64 = 8_192.0;
+
+/// Up to how many bytes rows of a usual width say more than pages, of which most are half empty.
+const SMALL: f64 = 65_536.0;
+
+/// Weight of a table by what is known of it: the bytes that its rows take, of small tables rather the rows. The same rows
+/// weigh the same in one place as in many shards, or a plan would be another one after its migration.
 fn measured_weight(graph: &Graph<'_>, table: TableId) -> f64 {
     if graph.is_partition(table) || graph.table(table).kind == TableKind::Foreign {
         return 0.0;
     }
-    let rows = graph.rows(table).unwrap_or(0);
-    let files = graph.citus_table(table).and_then(|t| t.shard_count).unwrap_or(1).max(1);
+    let rows = graph.rows(table).unwrap_or(0) as f64 * USUAL_WIDTH;
     match graph.bytes(table).unwrap_or(0) {
-        0 => rows as f64 * USUAL_WIDTH,
-        // Of a few pages most are empty, on several nodes even more of them: the rows say more.
-        bytes if bytes <= 65_536 * files => rows as f64 * USUAL_WIDTH,
-        bytes => bytes as f64,
+        0 => rows,
+        bytes => rows.min(SMALL).max(bytes as f64 - first_pages(graph, table)),
     }
+}
+
+/// What the files of a table take with a row each: the first page of the table and of its TOAST, two of each index; in every
+/// shard.
+fn first_pages(graph: &Graph<'_>, table: TableId) -> f64 {
+    let of_leaf = |leaf: TableId| {
+        let shards = graph.citus_table(leaf).and_then(|t| t.shard_count).unwrap_or(1).max(1);
+        shards as f64 * PAGE * (2 + 2 * graph.table(leaf).indexes.len()) as f64
+    };
+    graph.leaves(table).into_iter().filter(|&l| graph.table(l).bytes.is_some_and(|b| b > 0)).map(of_leaf).sum()
 }
 
 /// Guess where nothing is known: what references others (by foreign key or by name) is larger than what is referenced, and

@@ -353,7 +353,9 @@ impl<'g, 'a> CostModel<'g, 'a> {
         if self.classes.is_inferred(table, column) {
             charge(Term::Inferred, load / 500);
         }
-        if self.loads.guessed && self.elsewhere == 0 && self.is_bold_guess(table, column) {
+        // What Citus has placed so is no guess any more.
+        let stands = self.graph.citus_table(table).and_then(|t| t.distribution_column.as_ref()) == Some(&c.name);
+        if self.loads.guessed && !stands && self.is_bold_guess(table, column) {
             charge(Term::Alone, load + POINT);
         } else if !self.classes.is_shared(table, column) {
             charge(Term::Alone, self.local_table + load * ALONE_PERCENT / 100);
