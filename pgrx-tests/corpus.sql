@@ -56,5 +56,16 @@ CROSS JOIN pg_catalog.json_array_elements(t -> 'indexes') AS i
 JOIN pg_catalog.pg_namespace n ON n.nspname = t -> 'name' ->> 'schema'
 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = i ->> 'name'
 WHERE i ->> 'definition' IS DISTINCT FROM pg_catalog.pg_get_indexdef(c.oid) \gset
+SELECT 1 / (pg_catalog.count(*) = 0)::int AS definitions_are_right
+FROM pg_catalog.json_array_elements(advisor.schema_model()::json -> 'tables') AS t
+CROSS JOIN LATERAL (
+	SELECT k FROM pg_catalog.json_array_elements(t -> 'foreign_keys') AS k
+	UNION ALL
+	SELECT i -> 'constraint' FROM pg_catalog.json_array_elements(t -> 'indexes') AS i
+) AS of (k)
+JOIN pg_catalog.pg_namespace n ON n.nspname = t -> 'name' ->> 'schema'
+JOIN pg_catalog.pg_class r ON r.relnamespace = n.oid AND r.relname = t -> 'name' ->> 'name'
+JOIN pg_catalog.pg_constraint c ON c.conrelid = r.oid AND c.conname = k ->> 'name'
+WHERE k ->> 'definition' IS DISTINCT FROM pg_catalog.pg_get_constraintdef(c.oid) \gset
 \endif
 COMMIT;

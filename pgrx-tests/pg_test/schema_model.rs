@@ -212,6 +212,35 @@ mod tests {
     }
 
     #[pg_test]
+    fn definitions_of_constraints_are_what_postgresql_says() {
+        run(EVERYTHING);
+        run("CREATE TABLE shop.\"Odd \"\"one\" (\"Id \"\"x\" int, t text, PRIMARY KEY (t, \"Id \"\"x\") DEFERRABLE INITIALLY DEFERRED);
+             CREATE TABLE shop.odd_two (a int UNIQUE DEFERRABLE, b int, c int, d text,
+                 UNIQUE NULLS NOT DISTINCT (b), UNIQUE (c) INCLUDE (d), UNIQUE (c, b) WITH (fillfactor = 70),
+                 UNIQUE (b, c), EXCLUDE USING btree (d WITH =));
+             CREATE TABLE shop.\"select\" (a int CONSTRAINT one REFERENCES shop.odd_two (a) ON UPDATE CASCADE ON DELETE SET NULL
+                 DEFERRABLE, b int, c int, CONSTRAINT \"2\" FOREIGN KEY (c, b) REFERENCES shop.odd_two (c, b) MATCH FULL
+                 ON DELETE RESTRICT INITIALLY DEFERRED, CONSTRAINT \"Three\" FOREIGN KEY (b, c) REFERENCES shop.odd_two (b, c)
+                 ON DELETE SET DEFAULT (c));
+             ALTER TABLE shop.\"select\" ADD CONSTRAINT four FOREIGN KEY (c) REFERENCES shop.odd_two (b) NOT VALID;
+             SET LOCAL search_path = pg_catalog");
+        let mut seen = 0;
+        for table in &model().tables {
+            let keys = table.foreign_keys.iter().map(|f| (&f.name, &f.definition));
+            let indexes = table.indexes.iter().filter_map(|i| i.constraint.as_ref()).map(|c| (&c.name, &c.definition));
+            for (name, definition) in keys.chain(indexes) {
+                let (relation, name) = (table.name.to_string().replace('\'', "''"), name.replace('\'', "''"));
+                let told = text(&format!(
+                    "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = '{relation}'::regclass AND conname = '{name}'"
+                ));
+                assert_eq!(*definition, told);
+                seen += 1;
+            }
+        }
+        assert!(seen > 20, "{seen}");
+    }
+
+    #[pg_test]
     fn dependencies_lead_to_tables_and_types() {
         run(EVERYTHING);
         let model = model();

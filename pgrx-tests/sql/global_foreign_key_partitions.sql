@@ -61,6 +61,12 @@ ALTER TABLE fk ATTACH PARTITION fk_1 FOR VALUES IN (1);
 DELETE FROM fk_1;
 ALTER TABLE fk ATTACH PARTITION fk_1 FOR VALUES IN (1);
 SELECT count(*) FROM triggers;
+-- Renamed meanwhile, it is the same key still.
+ALTER TABLE fk DETACH PARTITION fk_1;
+SELECT advisor.rename_constraint('fk_1', 'fk_ref', 'was_fk_ref');
+ALTER TABLE fk ATTACH PARTITION fk_1 FOR VALUES IN (1);
+SELECT relation, constraint_name FROM advisor.global_constraints WHERE kind = 'foreign key' AND relation ~ '^gfp' ORDER BY 1;
+SELECT count(*) FROM triggers;
 
 -- In two transactions: it is asked before the first one.
 INSERT INTO pk VALUES (1, 0);

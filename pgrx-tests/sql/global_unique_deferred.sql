@@ -115,6 +115,22 @@ INSERT INTO outside VALUES (2000, 0), (2001, 0), (7, (SELECT 1 - part FROM outsi
 ROLLBACK;
 SELECT count(*), count(DISTINCT id) FROM outside;
 
+-- One name reaches members of all schemas, those that come later too.
+CREATE SCHEMA deferred_elsewhere;
+CREATE TABLE spread (id int, part int);
+CREATE TABLE deferred_elsewhere.spread_1 () INHERITS (spread);
+SELECT advisor.add_global_unique('spread', 'id', is_deferrable => true);
+CREATE TABLE deferred_elsewhere.spread_2 () INHERITS (spread);
+INSERT INTO spread VALUES (1, 0);
+BEGIN;
+SET CONSTRAINTS spread_id_key DEFERRED;
+INSERT INTO deferred_elsewhere.spread_1 VALUES (1, 1);
+INSERT INTO deferred_elsewhere.spread_2 VALUES (1, 2);
+DELETE FROM spread WHERE part < 2;
+COMMIT;
+SELECT * FROM spread;
+INSERT INTO deferred_elsewhere.spread_1 VALUES (1, 1);
+
 \set VERBOSITY default
 SET client_min_messages = warning;
-DROP SCHEMA deferred CASCADE;
+DROP SCHEMA deferred, deferred_elsewhere CASCADE;

@@ -36,6 +36,7 @@ const TENANT_NAMES: [&[&str]; 5] = [
 pub const NAMELESS: usize = TENANT_NAMES.len();
 
 /// The classes of a schema.
+#[derive(Clone)]
 pub struct ColumnClasses {
     pub classes: Vec<Class>,
     class_of: HashMap<(TableId, ColumnId), ClassId>,
@@ -43,6 +44,7 @@ pub struct ColumnClasses {
 }
 
 impl ColumnClasses {
+    /// The classes of the columns that are there.
     pub fn new(graph: &Graph<'_>) -> Self {
         let mut sets = UnionFind::new(graph);
         let mut declared = BTreeSet::new();
@@ -71,11 +73,7 @@ impl ColumnClasses {
         });
         let classes: Vec<Class> = members.into_iter().map(|members| describe(graph, members)).collect();
         let class_of = classes.iter().enumerate().flat_map(|(i, c)| c.members.iter().map(move |&m| (m, i))).collect();
-        let mut found = ColumnClasses { classes, class_of, inferred };
-        if let Some(backfills) = graph.backfills() {
-            found.include(graph, backfills);
-        }
-        found
+        ColumnClasses { classes, class_of, inferred }
     }
 
     /// Puts the columns that tables could be given into the classes of what they copy. They are no members: only what is
@@ -192,7 +190,7 @@ fn infer(
             other != at && same_type(column(graph, other), column(graph, at))
         };
         // Foreign keys of several columns say that both tables have the same tenant, not who that is.
-        if let [key] = entity[..] {
+        if let &[key] = entity {
             for &at in columns.iter().filter(|&&at| declared.contains(&at) && fits(at, key)) {
                 if is_in_composites_only(graph, at) && sets.find(at) != sets.find(key) {
                     sets.union(at, key);
@@ -206,7 +204,7 @@ fn infer(
             let anchors: Vec<_> = columns
                 .iter()
                 .filter(|c| declared.contains(c))
-                .chain(&entity)
+                .chain(entity)
                 .filter(|c| fits(at, **c))
                 .copied()
                 .collect();
@@ -304,23 +302,31 @@ fn entity_of(name: &str) -> Option<String> {
 }
 
 /// Single-column keys of tables that a column name points at.
-fn tables_named_by(graph: &Graph<'_>, name: &str) -> Vec<(TableId, ColumnId)> {
-    entity_of(name).map(|stem| tables_called(graph, &stem)).unwrap_or_default()
+fn tables_named_by<'g>(graph: &'g Graph<'_>, name: &str) -> &'g [(TableId, ColumnId)] {
+    entity_of(name).map_or(&[], |stem| tables_called(graph, &stem))
 }
 
-/// Single-column keys of the tables of an entity: `user` or `users`, also `dim_user` and `user_dim` of a star.
-fn tables_called(graph: &Graph<'_>, stem: &str) -> Vec<(TableId, ColumnId)> {
-    let stem = spelling(stem);
-    let is_named = |table: &str| {
-        let table = table.to_lowercase();
-        let plain = table.strip_prefix("dim_").or_else(|| table.strip_suffix("_dim")).unwrap_or(&table);
-        spelling(&singular(plain)) == stem || spelling(plain) == stem
-    };
-    graph
-        .planned_tables()
-        .filter(|&t| is_named(&graph.table(t).name.name))
-        .filter_map(|t| Some((t, single_column_key(graph, t)?)))
-        .collect()
+/// Single-column keys of the tables of an entity.
+fn tables_called<'g>(graph: &'g Graph<'_>, stem: &str) -> &'g [(TableId, ColumnId)] {
+    graph.keys_by_entity().0.get(&spelling(stem)).map_or(&[], Vec::as_slice)
+}
+
+/// Single-column keys by what their tables are called: `user` or `users`, also `dim_user` and `user_dim` of a star; by
+/// [`spelling`].
+pub struct KeysByEntity(HashMap<String, Vec<(TableId, ColumnId)>>);
+
+impl KeysByEntity {
+    pub fn new(graph: &Graph<'_>) -> Self {
+        let mut keys: HashMap<String, Vec<(TableId, ColumnId)>> = HashMap::new();
+        for table in graph.planned_tables() {
+            let Some(key) = single_column_key(graph, table) else { continue };
+            let name = graph.table(table).name.name.to_lowercase();
+            let plain = name.strip_prefix("dim_").or_else(|| name.strip_suffix("_dim")).unwrap_or(&name);
+            let names = BTreeSet::from([spelling(&singular(plain)), spelling(plain)]);
+            names.into_iter().for_each(|name| keys.entry(name).or_default().push((table, key)));
+        }
+        KeysByEntity(keys)
+    }
 }
 
 /// Whether two columns of different tables hold the same thing for rows that reference each other, as far as names can tell:

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::backfill::{Backfill, Backfills};
 use crate::citus_version::CitusVersion;
-use crate::classes::ColumnClasses;
+use crate::classes::{ColumnClasses, KeysByEntity};
 use crate::schema::{
     CitusTable, Column, DataType, ForeignKey, RelationName, Schema, Sequence, Table, TableKind, TypeKind,
 };
@@ -51,6 +51,11 @@ pub struct Graph<'a> {
     drawing: HashMap<&'a RelationName, Vec<(TableId, ColumnId)>>,
     sequences: HashMap<&'a RelationName, &'a Sequence>,
     backfills: OnceLock<Backfills>,
+    /// Of the columns that are there.
+    classes: OnceLock<ColumnClasses>,
+    /// Of those that tables could be given too.
+    all_classes: OnceLock<ColumnClasses>,
+    keys_by_entity: OnceLock<KeysByEntity>,
 }
 
 impl<'a> Graph<'a> {
@@ -124,6 +129,9 @@ impl<'a> Graph<'a> {
             drawing,
             sequences: schema.sequences.iter().map(|s| (&s.name, s)).collect(),
             backfills: OnceLock::new(),
+            classes: OnceLock::new(),
+            all_classes: OnceLock::new(),
+            keys_by_entity: OnceLock::new(),
         }
     }
 
@@ -185,8 +193,25 @@ impl<'a> Graph<'a> {
 
     /// Looks for columns that tables could be given, unless that is done. `wanted` names, by table and raw column name,
     /// some that must not be left out.
-    pub fn look_for_backfills(&self, classes: &ColumnClasses, wanted: &[(TableId, String)]) -> &Backfills {
-        self.backfills.get_or_init(|| Backfills::new(self, classes, wanted))
+    pub fn look_for_backfills(&self, wanted: &[(TableId, String)]) -> &Backfills {
+        let classes = self.classes.get_or_init(|| ColumnClasses::new(self));
+        let backfills = self.backfills.get_or_init(|| Backfills::new(self, classes, wanted));
+        self.all_classes.get_or_init(|| {
+            let mut all = classes.clone();
+            all.include(self, backfills);
+            all
+        });
+        backfills
+    }
+
+    /// The classes of all columns: of those that tables could be given too, where somebody has looked for them.
+    pub fn classes(&self) -> &ColumnClasses {
+        self.all_classes.get().unwrap_or_else(|| self.classes.get_or_init(|| ColumnClasses::new(self)))
+    }
+
+    /// Single-column keys by what their tables are called.
+    pub fn keys_by_entity(&self) -> &KeysByEntity {
+        self.keys_by_entity.get_or_init(|| KeysByEntity::new(self))
     }
 
     pub fn foreign_key(&self, edge: &Edge) -> &'a ForeignKey {

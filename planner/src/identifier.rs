@@ -24,17 +24,28 @@ impl RelationName {
 
 impl fmt::Display for RelationName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_plain(&self.schema) && is_plain(&self.name) {
+            f.write_str(&self.schema)?;
+            f.write_str(".")?;
+            return f.write_str(&self.name);
+        }
         write!(f, "{}.{}", quote_identifier(&self.schema), quote_identifier(&self.name))
     }
 }
 
 /// Quotes where needed, as `quote_identifier()` in ruleutils.c does (with the keywords of PostgreSQL 15 to 18 together).
 pub fn quote_identifier(raw: &str) -> String {
-    let mut characters = raw.chars();
-    let plain = characters.next().is_some_and(|c| c == '_' || c.is_ascii_lowercase())
-        && characters.all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
-        && KEYWORDS.binary_search(&raw).is_err();
-    if plain { raw.to_owned() } else { format!("\"{}\"", raw.replace('"', "\"\"")) }
+    if is_plain(raw) { raw.to_owned() } else { format!("\"{}\"", raw.replace('"', "\"\"")) }
+}
+
+/// Whether a name needs no quotes.
+fn is_plain(raw: &str) -> bool {
+    let letter = |c: u8| c == b'_' || c.is_ascii_lowercase();
+    let bytes = raw.as_bytes();
+    bytes.first().is_some_and(|&c| letter(c))
+        && bytes.iter().all(|&c| letter(c) || c.is_ascii_digit())
+        // No keyword has a digit.
+        && (bytes.iter().any(u8::is_ascii_digit) || KEYWORDS.binary_search(&raw).is_err())
 }
 
 /// A comma-separated list of quoted identifiers.

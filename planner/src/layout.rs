@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::Request;
 use crate::assignment::{Assignment, Entry, Role};
-use crate::classes::ColumnClasses;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{ColumnId, Graph, TableId};
 use crate::identifier::{RelationName, parse_qualified_name};
@@ -124,7 +123,7 @@ impl<'a> Layout<'a> {
     ) -> Result<Self, Error> {
         let request =
             Request { overrides: assignment.clone(), search_path: search_path.to_vec(), ..Request::default() };
-        graph.look_for_backfills(&ColumnClasses::new(graph), &columns_asked_for(graph, &request));
+        graph.look_for_backfills(&columns_asked_for(graph, &request));
         Self::assigned(graph, assignment, search_path, argument, Graph::find_column_or_backfill)
     }
 

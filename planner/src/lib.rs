@@ -13,6 +13,7 @@ pub mod citus_version;
 pub mod classes;
 pub mod data_check;
 pub mod error;
+pub mod global_keys;
 pub mod graph;
 pub mod identifier;
 pub mod layout;

@@ -363,20 +363,23 @@ fn widened<'a>(layout: &Layout<'a>, declared: &ForeignKeyCase<'a>) -> Option<For
         }
         wide.columns.insert(0, (from, to));
     }
-    let mut wanted: Vec<&str> =
-        wide.columns.iter().map(|&(_, c)| layout.graph.column(referenced, c).name.as_str()).collect();
+    let wanted: Vec<ColumnId> = wide.columns.iter().map(|&(_, to)| to).collect();
+    has_key_on(layout, referenced, &wanted).then_some(wide)
+}
+
+/// Whether a table will have a unique index on just these columns, on which a foreign key can rest.
+pub(crate) fn has_key_on(layout: &Layout<'_>, table: TableId, columns: &[ColumnId]) -> bool {
+    let mut wanted: Vec<&str> = columns.iter().map(|&c| layout.graph.column(table, c).name.as_str()).collect();
     wanted.sort_unstable();
-    let table = layout.graph.table(referenced);
-    let supported = table.indexes.iter().filter(|i| can_be_referenced(i)).any(|index| {
+    layout.graph.table(table).indexes.iter().filter(|i| can_be_referenced(i)).any(|index| {
         let mut columns: Vec<&str> =
             index.columns.iter().filter(|c| c.key).filter_map(|c| c.column.as_deref()).collect();
-        if let KeyFate::Widened { column } = key_fate(layout, referenced, index) {
-            columns.push(&layout.graph.column(referenced, column).name);
+        if let KeyFate::Widened { column } = key_fate(layout, table, index) {
+            columns.push(&layout.graph.column(table, column).name);
         }
         columns.sort_unstable();
         columns == wanted
-    });
-    supported.then_some(wide)
+    })
 }
 
 /// Whether PostgreSQL lets a foreign key rest on this index.

@@ -114,18 +114,18 @@ fn no_legal_assignment_of_a_small_schema_costs_less() {
         ]);
         let schema = random_schema(&mut random, shape);
         let graph = Graph::new(&schema);
-        let classes = ColumnClasses::new(&graph);
-        let all = placements(&graph, &classes);
+        let classes = graph.classes();
+        let all = placements(&graph, classes);
         let count = all.iter().map(|(_, p)| p.len()).fold(1, usize::saturating_mul);
         // A few as large as may be, so that the others can be many.
         if count > if tried % 40 == 0 { MOST_LAYOUTS } else { MOST_LAYOUTS / 20 } {
             continue;
         }
-        let mut model = CostModel::new(&graph, &classes, &Prices::default());
+        let mut model = CostModel::new(&graph, classes, &Prices::default());
         set_reachable(&mut model, &all);
         let plan = citus_planner::plan(&graph, &Request::default(), &mut || ()).unwrap();
         let outcome = plan.search.as_ref().unwrap();
-        let best = cheapest(&model, &classes, &all);
+        let best = cheapest(&model, classes, &all);
         assert_eq!(outcome.price.total(), best, "schema {tried}: {}", described(&schema, &graph));
         assert_eq!(outcome.price.total(), model.cost(&plan.layout), "schema {tried}");
         assert!(outcome.proven, "schema {tried}: {}", described(&schema, &graph));
@@ -158,17 +158,17 @@ fn no_greedy_planner_does_better_and_no_layout_is_below_the_bound() {
     for round in 0..LARGE {
         let schema = random_schema(&mut random, Shape { tables: 60, columns: 6 });
         let graph = Graph::new(&schema);
-        let classes = ColumnClasses::new(&graph);
-        let all = placements(&graph, &classes);
-        let mut model = CostModel::new(&graph, &classes, &Prices::default());
+        let classes = graph.classes();
+        let all = placements(&graph, classes);
+        let mut model = CostModel::new(&graph, classes, &Prices::default());
         let plan = citus_planner::plan(&graph, &Request::default(), &mut || ()).unwrap();
         let outcome = plan.search.as_ref().unwrap();
         model.set_reachable(outcome.reachable);
         let cost = outcome.price.total();
         assert!(outcome.bound <= cost, "round {round}");
         assert_eq!(outcome.proven, outcome.bound == cost, "round {round}");
-        assert!(cost <= greedy(&model, &classes, &all), "round {round}: {}", described(&schema, &graph));
-        let mut layout = layout(&graph, &classes);
+        assert!(cost <= greedy(&model, classes, &all), "round {round}: {}", described(&schema, &graph));
+        let mut layout = layout(&graph, classes);
         for _ in 0..50 {
             for (table, placements) in &all {
                 layout.place(*table, *random.pick(placements));

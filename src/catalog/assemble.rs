@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use citus_planner::identifier::{RelationName, quote_identifier, quote_identifiers};
+use citus_planner::migration::foreign_key_definition;
 use citus_planner::schema::*;
 use citus_planner::statistics::ColumnStatistics;
 use pgrx::check_for_interrupts;
@@ -390,7 +391,8 @@ impl Tables {
     fn take_foreign_keys(&mut self, rows: Vec<rows::ForeignKey>, columns: &Columns) {
         for row in rows {
             let Some(table) = self.get(row.relation) else { continue };
-            table.foreign_keys.push(ForeignKey {
+            let told = row.definition;
+            let mut key = ForeignKey {
                 name: row.name,
                 columns: columns.names(row.relation, &row.columns),
                 referenced: RelationName::new(row.referenced_schema, row.referenced_name),
@@ -410,10 +412,13 @@ impl Tables {
                 validated: row.validated,
                 enforced: row.enforced,
                 referenced_index: row.referenced_index,
-                definition: row.definition.unwrap_or_default(),
+                definition: String::new(),
                 comment: row.comment,
                 put_aside: false,
-            });
+            };
+            // What pg_get_constraintdef says, which looks everything up anew.
+            key.definition = told.unwrap_or_else(|| foreign_key_definition(&key, &key.referenced));
+            table.foreign_keys.push(key);
         }
     }
 

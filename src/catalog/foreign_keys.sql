@@ -13,7 +13,7 @@ SELECT con.conrelid::int8 AS relation, con.conname AS name, rn.nspname AS refere
   con.condeferrable AS deferrable, con.condeferred AS initially_deferred, con.convalidated AS validated,
   /*conenforced*/ AS enforced,
   i.relname AS referenced_index,
-  pg_get_constraintdef(con.oid) AS definition, ds.description AS comment
+  /*condef*/ AS definition, ds.description AS comment
 FROM relation r
 JOIN pg_catalog.pg_constraint con ON con.conrelid = r.oid AND con.contype = 'f' AND con.conparentid = 0
 JOIN pg_catalog.pg_class rc ON rc.oid = con.confrelid

@@ -1,10 +1,10 @@
-//! What `pg_get_indexdef` says. It looks for the default operator class of each column in `pg_opclass`, which takes longer
+//! What `pg_get_indexdef` says of an index, and `pg_get_constraintdef` of its constraint. The former looks for the default operator class of each column in `pg_opclass`, which takes longer
 //! than everything else in the catalog together, so PostgreSQL is asked only where an index is more than the usual
 //! `CREATE INDEX ... USING btree (columns)`.
 
 use std::collections::HashMap;
 
-use citus_planner::identifier::quote_identifier;
+use citus_planner::identifier::{quote_identifier, quote_identifiers};
 use pgrx::pg_sys::{self, Oid};
 
 use super::assemble::qualified;
@@ -13,7 +13,7 @@ use super::rows::{Index, IndexColumn, IndexDefinition, Rows};
 use crate::error::Result;
 use crate::pg::operator_class;
 
-/// Fills in [`Index::definition`].
+/// Fills in [`Index::definition`] and [`Index::constraint_definition`].
 pub fn fill(rows: &mut Rows) -> Result<()> {
     let mut columns: HashMap<u32, Vec<&IndexColumn>> = HashMap::new();
     for column in &rows.index_columns {
@@ -24,17 +24,22 @@ pub fn fill(rows: &mut Rows) -> Result<()> {
     for index in &mut rows.indexes {
         let columns = columns.get(&index.oid).map_or(&[][..], Vec::as_slice);
         index.definition = tables.get(&index.relation).and_then(|table| usual(index, columns, table, &mut defaults));
+        if index.definition.is_some() {
+            index.constraint_definition = usual_constraint(index, columns);
+        }
     }
-    let others: Vec<u32> = rows.indexes.iter().filter(|i| i.definition.is_none()).map(|i| i.oid).collect();
+    let is_open =
+        |i: &&Index| i.definition.is_none() || i.constraint_type.is_some() && i.constraint_definition.is_none();
+    let others: Vec<u32> = rows.indexes.iter().filter(is_open).map(|i| i.oid).collect();
     if others.is_empty() {
         return Ok(());
     }
     let definitions: Vec<IndexDefinition> = query(include_str!("index_definitions.sql"), &others)?;
-    let mut definitions: HashMap<u32, String> =
-        definitions.into_iter().filter_map(|d| Some((d.oid, d.definition?))).collect();
+    let mut definitions: HashMap<u32, IndexDefinition> = definitions.into_iter().map(|d| (d.oid, d)).collect();
     for index in &mut rows.indexes {
-        if index.definition.is_none() {
-            index.definition = definitions.remove(&index.oid);
+        if let Some(found) = definitions.remove(&index.oid) {
+            index.definition = found.definition;
+            index.constraint_definition = found.constraint_definition;
         }
     }
     Ok(())
@@ -79,4 +84,23 @@ fn usual(index: &Index, columns: &[&IndexColumn], table: &str, defaults: &mut Ha
         quote_identifier(&index.name),
         written.join(", ")
     ))
+}
+
+/// The definition of the constraint of a usual index.
+fn usual_constraint(index: &Index, columns: &[&IndexColumn]) -> Option<String> {
+    let kind = match index.constraint_type.as_deref()? {
+        "p" => "PRIMARY KEY",
+        "u" if !index.period.unwrap_or_default() => "UNIQUE",
+        _ => return None,
+    };
+    let names: Option<Vec<&str>> = columns.iter().map(|c| c.column.as_deref()).collect();
+    let mut definition = format!("{kind} ({})", quote_identifiers(names?));
+    // PostgreSQL 18 has PRIMARY KEY (id, during WITHOUT OVERLAPS); such an index is no B-tree.
+    if index.deferrable.unwrap_or_default() {
+        definition += " DEFERRABLE";
+    }
+    if index.initially_deferred.unwrap_or_default() {
+        definition += " INITIALLY DEFERRED";
+    }
+    Some(definition)
 }

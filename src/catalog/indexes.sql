@@ -6,7 +6,6 @@ SELECT x.indexrelid::int8 AS oid, x.indrelid::int8 AS relation, i.relname AS nam
   i.relkind AS kind, ids.description AS comment,
   con.contype AS constraint_type, con.conname AS constraint_name, con.condeferrable AS deferrable,
   con.condeferred AS initially_deferred, /*conperiod*/ AS period,
-  CASE WHEN con.oid IS NOT NULL THEN pg_get_constraintdef(con.oid) END AS constraint_definition,
   cds.description AS constraint_comment
 FROM relation r
 JOIN pg_catalog.pg_index x ON x.indrelid = r.oid AND x.indislive

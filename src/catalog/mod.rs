@@ -8,6 +8,7 @@ mod index_definitions;
 mod queries;
 mod rows;
 mod scope;
+mod sizes;
 
 use citus_planner::citus_version::CitusVersion;
 use citus_planner::schema::{RelationName, Schema};

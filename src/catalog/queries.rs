@@ -4,16 +4,20 @@ use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 
-use super::index_definitions;
 use super::rows::{Column, Relation, Rows, Table};
+use super::{index_definitions, sizes};
 use crate::error::Result;
 use crate::pg::{relation, typed_rows};
 
 /// What newer servers have and older ones lack: a placeholder in the queries, and what it stands for.
 const DIALECT: &[(&str, &str)] = if cfg!(feature = "pg18") {
-    &[("/*conperiod*/", "con.conperiod"), ("/*conenforced*/", "con.conenforced")]
+    &[
+        ("/*conperiod*/", "con.conperiod"),
+        ("/*conenforced*/", "con.conenforced"),
+        ("/*condef*/", "pg_get_constraintdef(con.oid)"),
+    ]
 } else {
-    &[("/*conperiod*/", "false"), ("/*conenforced*/", "true")]
+    &[("/*conperiod*/", "false"), ("/*conenforced*/", "true"), ("/*condef*/", "NULL::text")]
 };
 
 /// Whether this database has Citus' metadata.
@@ -33,7 +37,8 @@ pub fn read() -> Result<Rows> {
         let own: Vec<u32> = relations.iter().filter(|r| r.extension.is_none()).map(|r| r.oid).collect();
         let notebook = [c"tables", c"placements", c"put_aside", c"ways"];
         let has_notebook = notebook.iter().all(|name| relation::may_be_read(c"planned_migration", name));
-        let tables: Vec<Table> = query(include_str!("tables.sql"), &own)?;
+        let mut tables: Vec<Table> = query(include_str!("tables.sql"), &own)?;
+        sizes::fill(&mut tables)?;
         let columns: Vec<Column> = query(include_str!("columns.sql"), &own)?;
         let typed = tables.iter().filter_map(|t| t.of_type);
         let column_types: BTreeSet<u32> = columns.iter().map(|c| c.data_type).chain(typed).collect();

@@ -81,6 +81,10 @@ pub struct Table {
     pub statistics_readable: bool,
     pub rows: Option<i64>,
     pub pages: Option<i64>,
+    /// Of the table's first segment, in the data directory.
+    pub file: Option<String>,
+    /// In bytes, indexes and all; absent where the table has no rows. Filled in behind the query, by `sizes`.
+    #[serde(skip)]
     pub size: Option<i64>,
     pub changes: Option<i64>,
     pub comment: Option<String>,
@@ -153,6 +157,8 @@ pub struct Index {
     pub deferrable: Option<bool>,
     pub initially_deferred: Option<bool>,
     pub period: Option<bool>,
+    /// Filled in behind the query, by `index_definitions`.
+    #[serde(skip)]
     pub constraint_definition: Option<String>,
     pub constraint_comment: Option<String>,
 }
@@ -199,6 +205,7 @@ pub struct ForeignKey {
     pub validated: bool,
     pub enforced: bool,
     pub referenced_index: Option<String>,
+    /// Only from a server whose foreign keys may say more than what is above.
     pub definition: Option<String>,
     pub comment: Option<String>,
 }
@@ -334,6 +341,14 @@ pub struct Publication {
 pub struct IndexDefinition {
     pub oid: u32,
     pub definition: Option<String>,
+    pub constraint_definition: Option<String>,
+}
+
+/// Of a table that is not seen to be empty.
+#[derive(Deserialize)]
+pub struct Size {
+    pub oid: u32,
+    pub size: Option<i64>,
 }
 
 #[derive(Deserialize)]

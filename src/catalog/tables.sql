@@ -20,7 +20,7 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, pg_get_
   -- Both can be set by hand to anything, NaN included.
   CASE WHEN c.reltuples BETWEEN 0 AND 9e18 THEN c.reltuples::int8 END AS rows,
   CASE WHEN c.relpages > 0 THEN c.relpages END AS pages,
-  CASE WHEN c.relkind = 'r' AND pg_relation_size(c.oid) > 0 THEN pg_total_relation_size(c.oid) END AS size,
+  CASE WHEN c.relkind = 'r' THEN pg_relation_filepath(c.oid) END AS file,
   pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid)
     + greatest(0, pg_stat_get_tuples_inserted(c.oid)
       - greatest(pg_stat_get_live_tuples(c.oid), CASE WHEN c.reltuples BETWEEN 0 AND 9e18 THEN c.reltuples::int8 END))

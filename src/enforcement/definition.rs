@@ -243,7 +243,6 @@ fn install(constraint: &mut Constraint, members: Vec<Member>, wish: &Wish) -> Re
         made.extend(membership::ensure_index(constraint, member, unique)?.map(|index| (member.oid, index)));
     }
     tell_of_immediate_indexes(constraint, &members);
-    tell_of_other_schemas(constraint, &members);
     for member in &members {
         // Of a partitioned table, PostgreSQL gives it to the partitions.
         if member.oid == constraint.root || (member.holds_rows() && !member.is_partition) {
@@ -253,6 +252,7 @@ fn install(constraint: &mut Constraint, members: Vec<Member>, wish: &Wish) -> Re
     let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
     let trigger_of = |oid: Oid| members.iter().find(|m| m.oid == oid).and_then(|m| m.trigger.as_ref()).map(|t| t.oid);
     constraint.trigger = trigger_of(constraint.root);
+    membership::join_parts(constraint, &members)?;
     for (member, index) in made {
         if let Some(trigger) = trigger_of(member) {
             tables::index_goes_with_trigger(index, trigger);
@@ -580,20 +580,6 @@ pub fn and_others(first: &str, all: usize) -> String {
         0 => first.to_owned(),
         1 => format!("{first} and 1 other"),
         more => format!("{first} and {more} others"),
-    }
-}
-
-/// SET CONSTRAINTS takes an unqualified name for the first schema that has it.
-fn tell_of_other_schemas(constraint: &Constraint, members: &[Member]) {
-    if constraint.is_deferrable
-        && let Some(other) = members.iter().find(|m| m.schema != constraint.schema)
-    {
-        notice(format!(
-            "SET CONSTRAINTS {} reaches one schema only; for partitions elsewhere also name {}.{}",
-            quote_identifier(&constraint.name),
-            quote_identifier(&other.schema),
-            quote_identifier(&constraint.name)
-        ));
     }
 }
 

@@ -279,6 +279,7 @@ fn repair(constraint: Constraint) -> Result<Vec<String>> {
         actions.push("registered the constraint".to_owned());
     }
     let now = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    membership::join_parts(&constraint, &now)?;
     let root = now.iter().find(|m| m.oid == constraint.root);
     constraint.trigger = root.and_then(|m| m.trigger.as_ref()).map(|t| t.oid);
     if claims::are_missing(constraint.id(), &constraint.root_columns()) {

@@ -61,9 +61,14 @@ pub fn follow_ddl(call: pg_sys::FunctionCallInfo) -> Result<()> {
     let Some(effects) = ddl_event::effects(call) else { return Err(not_an_event()) };
     let (any_unique, any_foreign_key) = (any_constraint(), foreign_key::lifecycle::any());
     if ddl_event::makes_trigger(call) {
-        // A restore makes the triggers of foreign keys one by one.
-        let is_others = any_foreign_key && !OWN_WORK.get();
-        return if is_others { own_work(foreign_key::lifecycle::follow_trigger) } else { Ok(()) };
+        // A restore makes the triggers one by one.
+        if OWN_WORK.get() {
+            return Ok(());
+        }
+        return own_work(|| {
+            follow_trigger()?;
+            if any_foreign_key { foreign_key::lifecycle::follow_trigger() } else { Ok(()) }
+        });
     }
     if OWN_WORK.get() || !(any_unique || any_foreign_key) || ddl_event::concerns_no_tree(call) {
         return Ok(());
@@ -182,6 +187,23 @@ fn concerned(changed: &[Oid], effects: &[Effect]) -> Result<Vec<Constraint>> {
     Ok(constraints)
 }
 
+/// After a statement that made a trigger: it becomes a part of the topmost table's.
+fn follow_trigger() -> Result<()> {
+    let sql = format!(
+        "SELECT 1 FROM pg_catalog.pg_event_trigger_ddl_commands() d JOIN pg_catalog.pg_trigger t ON t.oid = d.objid
+         WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND t.tgdeferrable AND t.tgfoid = '{}'::pg_catalog.oid",
+        check_function().to_u32()
+    );
+    if query::rows(&sql, Sees::Latest, 1)?.is_empty() {
+        return Ok(());
+    }
+    for constraint in inventory::constraints(Sees::Latest)?.iter().filter(|c| c.is_deferrable) {
+        let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+        membership::join_parts(constraint, &members)?;
+    }
+    Ok(())
+}
+
 fn follow(mut constraint: Constraint, changed: &[Oid], effects: &[Effect]) -> Result<()> {
     // Members may have come or gone: no backend may go on with its list.
     tables::forget_cached(constraint.root);
@@ -295,6 +317,7 @@ fn take_in(constraint: &Constraint, members: Vec<Member>, changed: &[Oid]) -> Re
     let new: Vec<Oid> = new.iter().map(|member| member.oid).collect();
     claims::renew(constraint.id(), &constraint.root_columns(), Some(&new))?;
     let members = inventory::members(constraint.root, &constraint.token, Sees::Latest)?;
+    membership::join_parts(constraint, &members)?;
     triggers::listen();
     TAKEN_IN.with_borrow_mut(|(transaction, taken)| {
         if *transaction != transaction::local_id() {

@@ -112,6 +112,11 @@ impl Member {
         self.serving.borrow().clone()
     }
 
+    /// What [`Self::serving`] has found, if nothing has changed since: for a guess, without a lock.
+    pub fn known_serving(&self) -> Option<Rc<Serving>> {
+        if self.fresh.get() { self.serving.borrow().clone() } else { None }
+    }
+
     /// Whether PostgreSQL takes an UPDATE of the key for one, and so lets it wait for who has locked the key: every column
     /// is in a unique index. Known with [`Self::serving`].
     pub fn has_unique_key(&self) -> bool {

@@ -7,7 +7,7 @@ use super::inventory::{Constraint, Member};
 use crate::error::{Result, notice, refusal, refusal_with};
 use crate::pg::index_shape;
 use crate::pg::query::{self, Sees};
-use crate::pg::tables;
+use crate::pg::{tables, trigger_catalog};
 
 /// Building an index on a table of this size is announced.
 const LONG_WORK: i64 = 64 * 1024 * 1024;
@@ -91,6 +91,29 @@ fn share_index(member: &Member, index: pg_sys::Oid) -> Result<()> {
 pub fn make_trigger(constraint: &Constraint, member: &Member) -> Result<()> {
     query::define(&constraint.trigger_statement(&member.relation, &constraint.name))?;
     make_always(member, &constraint.name)
+}
+
+/// SET CONSTRAINTS of the constraint's name, which finds that of one schema, reaches the triggers of all members.
+pub fn join_parts(constraint: &Constraint, members: &[Member]) -> Result<()> {
+    if !constraint.is_deferrable {
+        return Ok(());
+    }
+    let triggers: Vec<String> =
+        members.iter().filter_map(|m| m.trigger.as_ref()).map(|trigger| trigger.oid.to_u32().to_string()).collect();
+    let sql = format!(
+        "SELECT tgrelid, tgconstraint FROM pg_catalog.pg_trigger
+         WHERE oid = ANY ('{{{}}}'::pg_catalog.oid[]) AND tgconstraint <> 0",
+        triggers.join(",")
+    );
+    let rows = query::rows(&sql, Sees::Latest, 0)?;
+    let Some(whole) = rows.iter().find(|row| row.oid(0) == constraint.root).map(|row| row.oid(1)) else {
+        return Ok(());
+    };
+    rows.iter()
+        .map(|row| row.oid(1))
+        .filter(|&part| part != whole)
+        .for_each(|part| trigger_catalog::make_part(part, whole));
+    Ok(())
 }
 
 /// Makes a trigger fire whatever the session's role; on partitions too.

@@ -123,13 +123,29 @@ pub fn with_index<R>(constraint: &Constraint, member: &Member, look: impl FnOnce
 }
 
 pub fn holds(key_type: &KeyType, serving: &Serving, key: &[Datum], least: usize) -> bool {
+    match integer(key_type, key) {
+        Some((integer, width)) => serving.file.holds(|tuple: &Tuple| tuple.compare_integer(integer, width), least),
+        None => serving.file.holds(|tuple: &Tuple| -> Ordering { tuple.compare(key_type, key) }, least),
+    }
+}
+
+/// Whether the member seems to have an entry of the key. Only a guess, for which nothing is locked: to look there first.
+pub fn seems_to_hold(key_type: &KeyType, member: &Member, key: &[Datum]) -> Option<bool> {
+    let serving = member.known_serving()?;
+    match integer(key_type, key) {
+        Some((integer, width)) => serving.file.seems_to_hold(|tuple: &Tuple| tuple.compare_integer(integer, width)),
+        None => serving.file.seems_to_hold(|tuple: &Tuple| -> Ordering { tuple.compare(key_type, key) }),
+    }
+}
+
+/// A key that is one integer, and its width.
+fn integer(key_type: &KeyType, key: &[Datum]) -> Option<(i64, Shortcut)> {
     let shortcut = key_type.shortcut();
     match (shortcut, key) {
         (Shortcut::Int16 | Shortcut::Int32 | Shortcut::Int64, [value]) => {
-            let integer = key_type.columns[0].integer(*value).unwrap_or_default();
-            serving.file.holds(|tuple: &Tuple| tuple.compare_integer(integer, shortcut), least)
+            Some((key_type.columns[0].integer(*value).unwrap_or_default(), shortcut))
         }
-        _ => serving.file.holds(|tuple: &Tuple| -> Ordering { tuple.compare(key_type, key) }, least),
+        _ => None,
     }
 }
 

@@ -129,28 +129,42 @@ impl IndexFile {
     }
 
     fn read(&self, block: u32) -> Page {
-        // SAFETY: the file exists as long as the value is valid; the buffer is pinned by the current resource owner and
-        // share-locked until it is released, or until the transaction aborts.
+        if let Some(page) = self.read_recent(block) {
+            return page;
+        }
+        // SAFETY: the file exists as long as the value is valid.
+        let buffer = unsafe {
+            pg_sys::ReadBufferWithoutRelcache(
+                self.file,
+                pg_sys::ForkNumber::MAIN_FORKNUM,
+                block,
+                pg_sys::ReadBufferMode::RBM_NORMAL,
+                std::ptr::null_mut(),
+                self.permanent,
+            )
+        };
+        self.seen[block as usize % SEEN].set((block, buffer));
+        self.locked(block, buffer)
+    }
+
+    /// The page, if it is where it was seen last. The buffer's tag is looked at behind the pin: this never reads another
+    /// page, and needs no lock on the relation.
+    fn read_recent(&self, block: u32) -> Option<Page> {
+        let (seen_block, seen_buffer) = self.seen[block as usize % SEEN].get();
+        if seen_block != block || seen_buffer == 0 {
+            return None;
+        }
+        let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+        // SAFETY: any buffer of this server may be asked whether it has a page.
+        let is_there = unsafe { pg_sys::ReadRecentBuffer(self.file, main, block, seen_buffer) };
+        is_there.then(|| self.locked(block, seen_buffer))
+    }
+
+    /// A pinned buffer, locked.
+    fn locked(&self, block: u32, buffer: Buffer) -> Page {
+        // SAFETY: the buffer is pinned by the current resource owner, and share-locked until it is released, or until the
+        // transaction aborts.
         unsafe {
-            let seen = &self.seen[block as usize % SEEN];
-            let (seen_block, seen_buffer) = seen.get();
-            let main = pg_sys::ForkNumber::MAIN_FORKNUM;
-            let is_there = seen_block == block
-                && seen_buffer != 0
-                && pg_sys::ReadRecentBuffer(self.file, main, block, seen_buffer);
-            let buffer = if is_there {
-                seen_buffer
-            } else {
-                pg_sys::ReadBufferWithoutRelcache(
-                    self.file,
-                    main,
-                    block,
-                    pg_sys::ReadBufferMode::RBM_NORMAL,
-                    std::ptr::null_mut(),
-                    self.permanent,
-                )
-            };
-            seen.set((block, buffer));
             pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
             let start = pg_sys::BufferBlocks.cast::<u8>().add((buffer as usize - 1) * BLOCK_SIZE);
             let page = Page { buffer, block, start };
@@ -268,6 +282,35 @@ impl IndexFile {
                 None => return false,
             }
             offset = page.first();
+        }
+    }
+
+    /// Whether an entry of the key seems to be there, as far as pages tell that are in memory where they were seen last.
+    /// A guess, for which nothing needs to be locked; `None`: no idea.
+    pub fn seems_to_hold(&self, compare: impl Fn(&Tuple) -> Ordering) -> Option<bool> {
+        let (mut block, level) = self.root.get();
+        let mut page = self.read_recent(block)?;
+        if block == NO_BLOCK || page.is_gone() || page.level() != level {
+            page.release();
+            return None;
+        }
+        loop {
+            let right = page.right();
+            if page.is_gone() || right != NO_BLOCK && compare(&page.tuple(self, 1)).is_gt() {
+                page.release();
+                return None;
+            }
+            let first = page.first();
+            if page.is_leaf() {
+                let place = page.lower_bound(self, first, &compare);
+                let holds = place <= page.last() && compare(&page.tuple(self, place)).is_eq();
+                page.release();
+                return Some(holds);
+            }
+            let place = page.lower_bound(self, first + 1, &compare);
+            block = page.downlink(place - 1);
+            page.release();
+            page = self.read_recent(block)?;
         }
     }
 

@@ -29,7 +29,7 @@ fn attempt_but_for<R>(
         pg_sys::MemoryContextSwitchTo(before.0);
         before
     };
-    let result = PgTryBuilder::new(AssertUnwindSafe(work))
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
         .catch_others(|caught| match caught {
             CaughtError::PostgresError(error) | CaughtError::ErrorReport(error)
                 if !is_raised(error.sql_error_code()) =>
@@ -38,21 +38,22 @@ fn attempt_but_for<R>(
                 if let Some(detail) = error.detail() {
                     report = report.set_detail(detail.to_owned());
                 }
-                Err(report)
+                Ok(Err(report))
             }
-            caught => caught.rethrow(),
+            caught => Err(caught),
         })
         .execute();
     // SAFETY: as above.
     unsafe {
         match &result {
-            Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
-            Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+            Ok(Ok(_)) => pg_sys::ReleaseCurrentSubTransaction(),
+            // What is raised, too: with the subtransaction left open the session would not come out of the transaction.
+            _ => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
         }
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
     }
-    result
+    result.unwrap_or_else(|caught| caught.rethrow())
 }
 
 fn ends_everything(code: PgSqlErrorCode) -> bool {

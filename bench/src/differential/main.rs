@@ -132,7 +132,7 @@ impl Differential {
                 _ => options.number("schedule")?..options.number("schedule")? + 1,
             };
             for place in chosen {
-                let schedule = schedule::draw(&case, seed ^ (number << 20) ^ place);
+                let schedule = schedule::draw(&case, (seed << 40) ^ (number << 20) ^ place);
                 let name = format!("seed={seed} first={number} schedule={place} cases=1");
                 match self.ask(&case, &schedule, &mut tally).map_err(|error| format!("{name}: {error}"))? {
                     Found::Equal => tally.equal += 1,

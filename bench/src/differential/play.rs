@@ -12,6 +12,19 @@ use crate::schedule::{Op, Schedule};
 /// Milliseconds. Who has waited so long without a deadlock never looks again: the last to wait is the victim.
 const DEADLOCK_TIMEOUT: u64 = 5;
 
+/// Runs a statement and says what was refused, field by field; all else goes on.
+const TRIED: &str = r"CREATE FUNCTION differential.tried(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message text; detail text; hint text; in_schema text; in_table text; of_constraint text;
+BEGIN
+    EXECUTE statement;
+    RETURN NULL;
+EXCEPTION WHEN foreign_key_violation OR unique_violation THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT,
+        in_schema = SCHEMA_NAME, in_table = TABLE_NAME, of_constraint = CONSTRAINT_NAME;
+    RETURN concat_ws(E'\t', SQLSTATE, message, detail, hint, in_schema, in_table, of_constraint);
+END $$";
+
 /// What came of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -29,7 +42,8 @@ pub struct Trace {
     /// In the order in which they began.
     pub events: Vec<Event>,
     pub contents: Vec<Answer>,
-    pub orphans: String,
+    /// The most that anybody could see at any moment, of ours; of a twin those in the end.
+    pub orphans: u64,
 }
 
 /// A database with two sessions and one who looks on.
@@ -41,6 +55,8 @@ pub struct Stage {
     sessions: [Session; 2],
     watch: Watch,
     control: Session,
+    /// Sees what is committed, and waits for nobody.
+    passer_by: Session,
 }
 
 impl Stage {
@@ -50,6 +66,8 @@ impl Stage {
              SET statement_timeout = '10s'"
         );
         let open = || Session::open(server, database, &setup);
+        let passer_by = open()?;
+        passer_by.run("SET lock_timeout = '2ms'")?;
         Ok(Stage {
             side,
             database: database.to_string(),
@@ -57,6 +75,7 @@ impl Stage {
             sessions: [open()?, open()?],
             watch: Watch::open(server, database)?,
             control: open()?,
+            passer_by,
         })
     }
 
@@ -78,6 +97,7 @@ impl Stage {
         self.forget_prepared()?;
         self.must("DROP SCHEMA IF EXISTS differential CASCADE")?;
         self.must("CREATE SCHEMA differential")?;
+        self.must(TRIED)?;
         for statement in case.tables(as_side) {
             self.must(&statement)?;
         }
@@ -100,6 +120,7 @@ impl Stage {
         // The event of the statement that a session is at.
         let mut at: [Option<usize>; 2] = [None, None];
         let mut left: Vec<usize> = (0..schedule.steps.len()).collect();
+        let mut orphans = 0;
         while !left.is_empty() || at.iter().any(Option::is_some) {
             // The next step of a session that does not wait.
             match left.iter().position(|step| at[schedule.steps[*step].0].is_none()) {
@@ -122,17 +143,31 @@ impl Stage {
                 },
             }
             self.settle(&mut at, &mut events)?;
+            if self.side == Side::Ours {
+                orphans = orphans.max(self.orphans(case)?.unwrap_or(0));
+            }
         }
         // One made small may have lost its end.
         for session in &self.sessions {
             session.run("ROLLBACK")?;
         }
         let contents = case.contents().iter().map(|query| self.control.run(query)).collect::<Outcome<Vec<_>>>()?;
-        let orphans = match self.control.run(&case.orphans())? {
-            Answer::Done { rows, .. } => rows.join(""),
-            Answer::Refused(refusal) => refusal.message,
-        };
-        Ok(Trace { events, contents, orphans })
+        let in_the_end = self.orphans(case)?.ok_or("the rows in the end cannot be read")?;
+        for event in &mut events {
+            if matches!(schedule.steps[event.step].1, Op::Caught(_)) {
+                uncatch(&mut event.answer);
+            }
+        }
+        Ok(Trace { events, contents, orphans: orphans.max(in_the_end) })
+    }
+
+    /// Rows without what they reference, as everybody sees them now. `None` where somebody has the tables locked.
+    fn orphans(&self, case: &Case) -> Outcome<Option<u64>> {
+        match self.passer_by.run(&case.orphans())? {
+            Answer::Done { rows, .. } => Ok(Some(rows.join("").parse()?)),
+            Answer::Refused(refusal) if refusal.state == "55P03" => Ok(None),
+            Answer::Refused(refusal) => Err(format!("{} {}", refusal.state, refusal.message).into()),
+        }
     }
 
     /// Until each session has answered or waits.
@@ -190,6 +225,23 @@ impl Stage {
     }
 }
 
+/// What was refused inside is the answer, as if nobody had caught it.
+fn uncatch(answer: &mut Answer) {
+    let Answer::Done { rows, .. } = answer else { return };
+    let Some(told) = rows.first().filter(|told| *told != "NULL") else { return };
+    let mut fields = told.split('\t').map(str::to_string);
+    let mut field = || fields.next().unwrap_or_default();
+    *answer = Answer::Refused(Refusal {
+        state: field(),
+        message: field(),
+        detail: field(),
+        hint: field(),
+        schema: field(),
+        table: field(),
+        constraint: field(),
+    });
+}
+
 /// Why two sides may differ, and do in this schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Documented {
@@ -204,6 +256,7 @@ pub enum Documented {
     TruncateBeside,
     ItselfLocksFirst,
     PendingEvents,
+    NullLocksNothing,
 }
 
 impl Documented {
@@ -237,8 +290,11 @@ impl Documented {
             Documented::ItselfLocksFirst => {
                 "40P01: in a table that references itself the referenced row is locked before the row's own key is waited for"
             }
+            Documented::NullLocksNothing => {
+                "natively 40P01 beside TRUNCATE: a native check locks the referenced table before it looks whether the key is NULL"
+            }
             Documented::PendingEvents => {
-                "55006: TRUNCATE does not go past pending events: ours has one where a deferred key stays as it was, none where it is NULL"
+                "beside TRUNCATE, which does not go past pending events: ours has one where a deferred key stays as it was, none where it is NULL"
             }
         }
     }
@@ -259,13 +315,17 @@ pub fn compare(case: &Case, schedule: &Schedule, ours: &Trace, twin: &Trace) -> 
     if let Some(event) = ours.events.iter().find(|event| bad(event) && !is_like_it(event)) {
         return Verdict::Differs(Some(event.step));
     }
-    let excused = ours.orphans == "0";
-    for (mine, theirs) in ours.events.iter().zip(&twin.events) {
+    let excused = ours.orphans == 0;
+    let mut pairs: Vec<(&Event, &Event)> = ours.events.iter().zip(&twin.events).collect();
+    // In the order in which they ended: what ends another way is why what waits for it does so, too.
+    pairs.sort_by_key(|(mine, theirs)| {
+        (mine.ended_after.min(theirs.ended_after), std::cmp::Reverse(mine.step.max(theirs.step)))
+    });
+    for (mine, theirs) in pairs {
         let op = &schedule.steps[mine.step].1;
         let same_answer = canonical(&mine.answer, op) == canonical(&theirs.answer, op);
         // Who ended a deadlock did wait, whether or not it was seen to.
-        let deadlock = is_deadlock(mine);
-        let same_time = mine.blocked == theirs.blocked && mine.ended_after == theirs.ended_after || deadlock;
+        let same_time = mine.blocked == theirs.blocked && mine.ended_after == theirs.ended_after || is_deadlock(mine);
         if same_answer && same_time && mine.step == theirs.step {
             continue;
         }
@@ -277,30 +337,16 @@ pub fn compare(case: &Case, schedule: &Schedule, ours: &Trace, twin: &Trace) -> 
                 && event.ended_after >= mine.ended_after
         });
         let beside = beside.map(|event| &schedule.steps[event.step].1);
-        // A deadlock that its own waiting was part of, and that ended the other session's statement.
-        let ended_other = ours.events.iter().any(|event| {
-            event.step > mine.step
-                && schedule.steps[event.step].0 != schedule.steps[mine.step].0
-                && is_deadlock(event)
-                && mine.blocked
-                && mine.ended_after >= event.ended_after
-        });
-        if ended_other && excused && same_answer && matches!(op, Op::Truncate(_)) {
-            return Verdict::Documented(Documented::TruncateBeside);
-        }
-        return match documented(case, op, mine, theirs, beside) {
+        // A key may have come, or come back, by somebody else.
+        let is_key_brought =
+            schedule.steps.iter().any(|(session, op)| *session != schedule.steps[mine.step].0 && op.brings_key());
+        let why = (mine.step == theirs.step).then(|| documented(case, op, mine, theirs, beside, is_key_brought));
+        return match why.flatten() {
             Some(documented) if excused => Verdict::Documented(documented),
             _ => Verdict::Differs(Some(mine.step)),
         };
     }
     if ours.contents != twin.contents || ours.orphans != twin.orphans {
-        let swallowed = |event: &Event| match &schedule.steps[event.step].1 {
-            Op::Caught(op) => event.blocked && op.references(),
-            _ => false,
-        };
-        if excused && ours.events.iter().any(swallowed) {
-            return Verdict::Documented(Documented::FollowsMove);
-        }
         return Verdict::Differs(None);
     }
     Verdict::Equal
@@ -310,15 +356,23 @@ fn is_deadlock(event: &Event) -> bool {
     matches!(&event.answer, Answer::Refused(refusal) if refusal.state == "40P01")
 }
 
-fn documented(case: &Case, op: &Op, mine: &Event, theirs: &Event, beside: Option<&Op>) -> Option<Documented> {
+fn documented(
+    case: &Case,
+    op: &Op,
+    mine: &Event,
+    theirs: &Event,
+    beside: Option<&Op>,
+    is_key_brought: bool,
+) -> Option<Documented> {
     let refusal = |event: &Event| match &event.answer {
         Answer::Refused(refusal) => (refusal.state.clone(), refusal.message.clone()),
         Answer::Done { .. } => ("done".to_string(), String::new()),
     };
     let ((mine_state, mine_says), (their_state, they_say)) = (refusal(mine), refusal(theirs));
-    let caught = matches!(op, Op::Caught(_));
     let op = if let Op::Caught(op) = op { op } else { op };
     let violations = ["23503", "23505"];
+    let conflicts = ["23503", "23505", "40001", "40P01"];
+    let both = |states: &[&str]| states.contains(&mine_state.as_str()) && states.contains(&their_state.as_str());
     Some(match (mine_state.as_str(), their_state.as_str()) {
         _ if [&mine_says, &they_say].iter().any(|text| text.contains("read/write dependencies")) => {
             Documented::Serializable
@@ -326,29 +380,34 @@ fn documented(case: &Case, op: &Op, mine: &Event, theirs: &Event, beside: Option
         ("40001", _) if op.may_meet_moved_rows() && mine_says.contains("moved to another partition") => {
             Documented::Moved
         }
-        ("0A000", _) if mine_says.contains("key") && mine_says.contains("mov") => Documented::ChangedAndMoved,
-        ("done", "23503") if (op.references() || op.has_several_rows()) && mine.blocked && theirs.blocked => {
+        ("0A000", _) if mine_says.starts_with("cannot change a referenced key and move its row") => {
+            Documented::ChangedAndMoved
+        }
+        ("done", "23503")
+            if (op.references() || op.ends_deferral()) && mine.blocked && theirs.blocked && is_key_brought =>
+        {
             Documented::FollowsMove
         }
         ("23505", "23505") if mine.blocked != theirs.blocked => Documented::UniqueLater,
-        ("done", "done") if caught && mine.blocked != theirs.blocked => Documented::UniqueLater,
-        ("23503" | "40001", "23505") => Documented::UniqueLater,
+        ("23503" | "40001" | "40P01", "23505") => Documented::UniqueLater,
         ("23503", "23503") if matches!(op, Op::ChangeKey { .. }) && theirs.blocked && !mine.blocked => {
             Documented::UniqueLater
         }
-        // A table that references itself: natively it waits for the other one's key first.
-        ("23503", _) if op.references() && theirs.blocked && !mine.blocked => Documented::UniqueLater,
-        (mine_state, their_state)
-            if op.has_several_rows() && violations.contains(&mine_state) && violations.contains(&their_state) =>
+        // Natively it waits for the other one's key first.
+        ("23503", _)
+            if case.itself()
+                && matches!(op, Op::InsertReferencing { .. })
+                && both(&conflicts)
+                && (theirs.blocked || is_deadlock(theirs))
+                && !mine.blocked =>
         {
-            Documented::Order
+            Documented::UniqueLater
         }
+        _ if op.has_several_rows() && both(&violations) => Documented::Order,
         // Both met what they have to wait for, or cannot wait for: the one first, and the other.
-        (mine_state, their_state)
-            if op.has_several_rows()
-                && (mine.blocked || theirs.blocked || is_deadlock(mine) || is_deadlock(theirs))
-                && mine_state != "done"
-                && their_state != "done" =>
+        _ if op.has_several_rows()
+            && both(&conflicts)
+            && (mine.blocked || theirs.blocked || is_deadlock(mine) || is_deadlock(theirs)) =>
         {
             Documented::OrderOfWaits
         }
@@ -356,6 +415,9 @@ fn documented(case: &Case, op: &Op, mine: &Event, theirs: &Event, beside: Option
         ("40P01", _) if case.itself() && beside.is_some_and(Op::references) => Documented::ItselfLocksFirst,
         ("40P01", "done") if matches!(op, Op::MoveReferenced { .. }) => Documented::MoveIntoInsert,
         ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
+        ("done", "40P01") if (op.ends_deferral() || op.inserts_null()) && matches!(beside, Some(Op::Truncate(_))) => {
+            Documented::NullLocksNothing
+        }
         _ => return None,
     })
 }
@@ -398,6 +460,10 @@ fn whole(name: &str) -> String {
     }
     if name.starts_with("prepared_") {
         return "prepared".into();
+    }
+    // Natively a referenced partition has a part of the foreign key, of a name that PostgreSQL chooses.
+    if ["fk_x_fkey", "fk_x_y_fkey", "pk_x_fkey"].iter().any(|part| name.starts_with(part)) {
+        return "fk_ref".into();
     }
     for (prefix, name) in [("pk_", "pk"), ("fk_ref", "fk_ref"), ("fk_", "fk")] {
         if stem(prefix).is_some() {

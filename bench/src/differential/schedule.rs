@@ -218,6 +218,29 @@ impl Op {
         matches!(self, Op::InsertReferencing { .. } | Op::ChangeReference { .. })
     }
 
+    /// A row that references nothing.
+    pub fn inserts_null(&self) -> bool {
+        match self {
+            Op::Caught(op) => op.inserts_null(),
+            Op::InsertReferencing { rows, .. } => rows.iter().any(|(_, to)| !matches!(to, Reference::To { .. })),
+            _ => false,
+        }
+    }
+
+    /// Checks that were put off are made.
+    pub fn ends_deferral(&self) -> bool {
+        matches!(self, Op::Commit | Op::Prepare | Op::Constraints { .. })
+    }
+
+    /// A key may be somewhere after it where it was not before.
+    pub fn brings_key(&self) -> bool {
+        match self {
+            Op::Caught(op) => op.brings_key(),
+            Op::InsertReferenced { .. } | Op::ChangeKey { .. } | Op::MoveReferenced { .. } => true,
+            _ => false,
+        }
+    }
+
     pub fn sql(&self, case: &Case, side: Side, session: usize) -> String {
         let (row_column, place_column) = case.row_columns();
         let fk = case.referencing_table();
@@ -237,10 +260,7 @@ impl Op {
                 if *deferred { "DEFERRED" } else { "IMMEDIATE" }
             ),
             Op::Look => "SELECT count(*) FROM pk".into(),
-            Op::Caught(op) => format!(
-                "DO $$ BEGIN {}; EXCEPTION WHEN foreign_key_violation OR unique_violation THEN NULL; END $$",
-                op.sql(case, side, session)
-            ),
+            Op::Caught(op) => format!("SELECT tried($op${}$op$)", op.sql(case, side, session)),
             Op::InsertReferenced { keys, place, direct } => {
                 let member = case.referenced_member(side, *place, *direct);
                 let (columns, reference) = if case.itself() { (", x", ", NULL") } else { ("", "") };

@@ -177,7 +177,7 @@ pub fn print(difference: &Difference, twin: Side) {
             println!("in the end ours:   {}\n           native: {}", words(mine), words(theirs));
         }
     }
-    if ours.orphans != other.orphans || ours.orphans != "0" {
+    if ours.orphans != other.orphans || ours.orphans != 0 {
         println!("orphans: ours {}, native {}", ours.orphans, other.orphans);
     }
 }

@@ -193,15 +193,15 @@ fn widened(
     (clause(key.foreign_key, &quote_identifiers(from), &target, match_type, on_update), changes.join(" "))
 }
 
-/// A foreign key as it is, to another table of the same form.
-pub(super) fn declared(key: &ForeignKey, referenced: &RelationName) -> String {
+/// A foreign key as it is, to a table of this name: in the words of `pg_get_constraintdef`.
+pub fn declared(key: &ForeignKey, referenced: &RelationName) -> String {
     let columns = quote_identifiers(key.columns.iter().map(String::as_str));
     let target = format!("{referenced}({})", quote_identifiers(key.referenced_columns.iter().map(String::as_str)));
     clause(key, &columns, &target, key.match_type, key.on_update)
 }
 
 /// A foreign key in the order of clauses in which `pg_get_constraintdef` prints it.
-fn clause(
+pub(super) fn clause(
     key: &ForeignKey,
     columns: &str,
     target: &str,

@@ -12,7 +12,7 @@ use crate::rules::{self, ObjectType};
 use super::context::{Migration, described, regclass};
 use super::sql::{Block, Failure};
 use super::{Phase, Step};
-use super::{backfill, losses, notebook};
+use super::{backfill, global_keys, losses, notebook};
 
 /// Settings and checks.
 pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
@@ -407,6 +407,7 @@ fn known_foreign_keys(migration: &Migration<'_, '_>, tables: &BTreeSet<TableId>)
     let keys = graph.tables().flat_map(|t| graph.table(t).foreign_keys.iter().map(move |key| (t, key)));
     keys.filter(|(t, key)| is_touched(*t) || graph.find(&key.referenced).is_some_and(is_touched))
         .map(|(t, key)| known(migration.name(t), &key.name, Some(&key.definition)))
+        .chain(global_keys::known(migration).iter().map(|(table, name)| known(table, name, None)))
         .collect()
 }
 

@@ -7,7 +7,7 @@ use crate::schema::View;
 
 use super::context::{Migration, described, regclass};
 use super::sql::{Failure, comment, one_line};
-use super::{Phase, Step};
+use super::{Phase, Step, global_keys};
 
 /// What rows might stop, and what will be different: comments, so that nothing goes in silence.
 pub(super) fn announce(migration: &Migration<'_, '_>) -> Vec<Step> {
@@ -85,7 +85,8 @@ fn concerns(migration: &Migration<'_, '_>, finding: &Finding) -> bool {
 pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
     let views = rules::lost_views(&migration.plan.layout);
     let views = views.into_iter().map(|v| drop_view(migration, &migration.graph.schema.views[v]));
-    views.chain(migration.plan.lost_objects.iter().map(|object| drop_one(migration, object))).collect()
+    let objects = migration.plan.lost_objects.iter().map(|object| drop_one(migration, object));
+    views.chain(global_keys::drop(migration)).chain(objects).collect()
 }
 
 fn drop_view(migration: &Migration<'_, '_>, view: &View) -> Step {

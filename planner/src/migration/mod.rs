@@ -14,6 +14,7 @@ mod backfill;
 mod checks;
 mod context;
 mod foreign_keys;
+mod global_keys;
 mod guard;
 mod identity;
 mod keys;
@@ -33,6 +34,7 @@ use crate::plan::Plan;
 
 use context::Migration;
 
+pub use foreign_keys::declared as foreign_key_definition;
 pub use notebook::SCHEMA;
 pub use rehearsal::Rehearsal;
 pub use rollback::rollback_steps;
@@ -117,6 +119,7 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(placement::distribute(&migration));
     steps.push(guard::take_local_tables());
     steps.extend(foreign_keys::create(&migration));
+    steps.extend(global_keys::create(&migration));
     steps.extend(checks::create(&migration));
     steps.extend(guard::verify(&migration));
     steps.extend(placement::truncate(&migration));

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::support::{enumerate, ident};
 use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
-use crate::classes::ColumnClasses;
 use crate::graph::TableId;
 use crate::identifier::quote_literal;
 use crate::layout::Layout;
@@ -52,7 +51,7 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
     if layout.groups.is_empty() {
         return;
     }
-    let classes = ColumnClasses::new(layout.graph);
+    let classes = layout.graph.classes();
     for members in layout.members_by_group() {
         let class = |t: TableId| layout.placement(t).distribution_column().map(|c| classes.class(t, c));
         let mut like = BTreeMap::new();

@@ -3,11 +3,7 @@
 use super::rule::declare_rule;
 use super::support::ident;
 use super::{Check, ObjectType, Objection, Report, Situation};
-use crate::layout::Placement;
-
-/// The function behind the triggers of `advisor.add_global_foreign_key` on referencing tables, and those on referenced ones.
-pub const FUNCTION: &str = "advisor.check_global_foreign_key";
-pub const REFERENCED_FUNCTIONS: [&str; 2] = ["advisor.check_global_reference", "advisor.check_global_truncation"];
+use crate::global_keys::{self, CHECK, Fate};
 
 declare_rule! {
     /// ## What it is
@@ -51,43 +47,33 @@ declare_rule! {
 
 fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
     let layout = &situation.layout;
+    let keys = global_keys::global_foreign_keys(layout.graph);
     for table in layout.graph.tables() {
         let t = layout.graph.table(table);
-        for trigger in t.triggers.iter().filter(|trigger| trigger.function == FUNCTION) {
-            let other = referenced(&trigger.definition);
-            let there = other.and_then(|other| {
-                layout.graph.tables().find(|&candidate| layout.graph.table(candidate).name.to_string() == other)
-            });
-            let stays = |table| matches!(layout.placement(table), Placement::Local);
-            if stays(table) && there.is_none_or(stays) {
-                continue;
-            }
-            let other = other.unwrap_or("the referenced table");
+        for trigger in t.triggers.iter().filter(|trigger| trigger.function == CHECK) {
+            let other = global_keys::other_table(&trigger.definition).unwrap_or("the referenced table");
+            let key = keys.iter().find(|key| key.edge.referencing == table && key.declared.name == trigger.name);
+            let why = match key.map(|key| global_keys::fate(layout, key)) {
+                Some(Fate::Lost { why }) => why,
+                // Without its other side; it is not in force already.
+                None if !layout.is_local(table) => format!("{other} has lost its triggers"),
+                _ => continue,
+            };
             report(&t.name, ObjectType::Trigger, &trigger.name, Objection {
                 message: format!("rows of {} will no longer be sure to have one in {other}", t.name),
                 detail: Some(format!(
-                    "Foreign key {} is kept by triggers on both tables, which Citus does not allow on tables it manages.",
+                    "Foreign key {} is kept by triggers on both tables, which Citus does not allow on tables it manages, and no \
+                     native one can take its place: {why}.",
                     ident(&trigger.name)
                 )),
                 hint: Some(format!(
-                    "Before: advisor.drop_constraint. A native foreign key takes its place where both keys contain the \
-                     distribution column, the tables are colocated, and {other} is unique on its key."
+                    "The script drops it with advisor.drop_constraint, on both tables. A native foreign key takes its place where \
+                     both keys contain the distribution column and the partition key of {other}, and the tables are colocated."
                 )),
-                fix_sql: Some(format!(
-                    "SELECT advisor.drop_constraint('{}', '{}');",
-                    t.name.to_string().replace('\'', "''"),
-                    trigger.name.replace('\'', "''")
-                )),
+                fix_sql: Some(global_keys::drop_statement(&t.name, &trigger.name)),
             });
         }
     }
-}
-
-/// The table behind FROM in the trigger's definition, as SQL writes it.
-fn referenced(definition: &str) -> Option<&str> {
-    let (_, rest) = definition.split_once(" ON ")?;
-    let (_, rest) = rest.split_once(" FROM ")?;
-    [" NOT DEFERRABLE", " DEFERRABLE", " FOR EACH ROW"].iter().filter_map(|end| rest.find(end)).min().map(|end| &rest[..end])
 }
 
 #[cfg(test)]
@@ -97,13 +83,20 @@ mod tests {
 
     fn stock() -> crate::schema::Schema {
         let stock = table("stock").columns("item bigint, w int").trigger("stock_item_fkey").with(|t| {
-            t.triggers[0].function = FUNCTION.to_owned();
+            t.triggers[0].function = CHECK.to_owned();
             t.triggers[0].definition = "CREATE CONSTRAINT TRIGGER stock_item_fkey AFTER INSERT OR UPDATE ON public.stock FROM \
                 public.items NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN ((new.item IS NOT NULL)) EXECUTE FUNCTION \
                 advisor.check_global_foreign_key('00000000000000aa', 'simple', 'no action', 'no action')"
                 .to_owned();
         });
-        schema([stock, table("items").columns("item_id bigint, ts bigint")])
+        let items = table("items").columns("item_id bigint, ts bigint").trigger("stock_item_fkey_referenced").with(|t| {
+            t.triggers[0].function = crate::global_keys::REFERENCE.to_owned();
+            t.triggers[0].definition = "CREATE CONSTRAINT TRIGGER stock_item_fkey_referenced AFTER DELETE OR UPDATE ON public.items \
+                FROM public.stock NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN ((old.item_id IS NOT NULL)) EXECUTE \
+                FUNCTION advisor.check_global_reference('00000000000000aa', 'simple', 'no action', 'no action')"
+                .to_owned();
+        });
+        schema([stock, items])
     }
 
     #[test]
@@ -118,14 +111,5 @@ mod tests {
     #[test]
     fn is_silent_where_both_tables_stay() {
         assert!(found(&stock(), "", "global-foreign-key-lost").is_empty());
-    }
-
-    #[test]
-    fn reads_the_other_table() {
-        assert_eq!(
-            referenced("CREATE CONSTRAINT TRIGGER t AFTER UPDATE ON a.b FROM c.\"D e\" DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"),
-            Some("c.\"D e\"")
-        );
-        assert_eq!(referenced("CREATE TRIGGER t AFTER UPDATE ON a.b FOR EACH ROW EXECUTE FUNCTION f()"), None);
     }
 }

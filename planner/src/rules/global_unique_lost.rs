@@ -3,6 +3,7 @@
 use super::rule::declare_rule;
 use super::support::ident;
 use super::{Check, ObjectType, Objection, Report, Situation};
+use crate::global_keys::{key_columns, unquoted};
 use crate::layout::Placement;
 
 /// The function behind the triggers of `advisor.add_global_unique`.
@@ -55,7 +56,7 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
         }
         let t = layout.graph.table(table);
         for trigger in t.triggers.iter().filter(|trigger| trigger.function == FUNCTION) {
-            let columns = key_columns(&trigger.definition);
+            let columns = key_columns(&trigger.definition, "new.");
             let list = columns.join(", ");
             let keys = format!("{}.{}", ident(&t.name.schema), ident(&format!("{}_keys", t.name.name)));
             report(&t.name, ObjectType::Trigger, &trigger.name, Objection {
@@ -81,50 +82,6 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
                 }),
             });
         }
-    }
-}
-
-/// The columns that the trigger's WHEN names, as SQL writes them: `WHEN (((new.a IS NOT NULL) AND (new."B c" IS NOT NULL)))`.
-fn key_columns(definition: &str) -> Vec<String> {
-    let Some((_, mut rest)) = definition.split_once(" WHEN (") else { return Vec::new() };
-    let mut columns = Vec::new();
-    while let Some(place) = rest.find("new.") {
-        rest = &rest[place + 4..];
-        let end = identifier_end(rest);
-        columns.push(rest[..end].to_owned());
-        rest = &rest[end..];
-        if rest.starts_with(" IS NOT NULL)))") || rest.starts_with(" IS DISTINCT FROM NULL)))") {
-            break;
-        }
-    }
-    columns
-}
-
-/// Where an identifier ends, quoted or not.
-fn identifier_end(text: &str) -> usize {
-    let Some(quoted) = text.strip_prefix('"') else {
-        return text.find([' ', ')']).unwrap_or(text.len());
-    };
-    let mut end = 1;
-    let mut characters = quoted.char_indices().peekable();
-    while let Some((at, character)) = characters.next() {
-        end = at + 1 + character.len_utf8();
-        if character == '"' {
-            match characters.peek() {
-                Some((_, '"')) => {
-                    characters.next();
-                }
-                _ => break,
-            }
-        }
-    }
-    end
-}
-
-fn unquoted(identifier: &str) -> String {
-    match identifier.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(inside) => inside.replace("\"\"", "\""),
-        None => identifier.to_owned(),
     }
 }
 
@@ -156,13 +113,5 @@ mod tests {
     fn is_silent_about_other_triggers_and_local_tables() {
         assert!(found(&master("public.touch"), "master: distributed ts", "global-unique-lost").is_empty());
         assert!(found(&master(FUNCTION), "", "global-unique-lost").is_empty());
-    }
-
-    #[test]
-    fn reads_quoted_and_composite_keys() {
-        let definition = "CREATE CONSTRAINT TRIGGER k AFTER INSERT OR UPDATE ON t FOR EACH ROW WHEN (((new.\"A \"\"b)\" IS NOT \
-                          NULL) AND (new.c IS NOT NULL))) EXECUTE FUNCTION advisor.check_global_unique('x')";
-        assert_eq!(key_columns(definition), ["\"A \"\"b)\"", "c"]);
-        assert_eq!(unquoted("\"A \"\"b)\""), "A \"b)");
     }
 }

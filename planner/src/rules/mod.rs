@@ -108,6 +108,7 @@ register! {
     "CA505" rls_session_setting,
     "CA506" global_unique_lost,
     "CA507" global_foreign_key_lost,
+    "CA508" global_foreign_key_native,
     "CA601" sequence_multiple_in_default,
     "CA602" sequence_shared_different_type,
     "CA603" sequence_type_altered,

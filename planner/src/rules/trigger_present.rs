@@ -3,6 +3,7 @@
 use super::support::ident;
 use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
+use crate::global_keys::{CHECK, REFERENCE, TRUNCATION};
 use crate::layout::Placement;
 use crate::schema::Trigger;
 
@@ -81,10 +82,8 @@ fn instead(trigger: &Trigger) -> &'static str {
     let any = |words: &[&str]| words.iter().any(|w| names.contains(w));
     if trigger.function == super::global_unique_lost::FUNCTION {
         "A table of the keys, distributed by them, keeps them unique: see global-unique-lost."
-    } else if trigger.function == super::global_foreign_key_lost::FUNCTION
-        || super::global_foreign_key_lost::REFERENCED_FUNCTIONS.contains(&trigger.function.as_str())
-    {
-        "A native foreign key with the distribution column in both keys takes its place: see global-foreign-key-lost."
+    } else if [CHECK, REFERENCE, TRUNCATION].contains(&trigger.function.as_str()) {
+        "A native foreign key with the distribution column in both keys takes its place where there can be one: see global-foreign-key-lost and global-foreign-key-native."
     } else if any(&["tsvector", "search"]) {
         "A generated column (to_tsvector) keeps a search vector without a trigger."
     } else if any(&["updated", "modified", "touch", "timestamp", "stamp"]) {

@@ -54,7 +54,7 @@ pub fn alternatives<'a>(
     let classes = column_classes(graph, request);
     let overrides = check_overrides(graph, request)?;
     let scope = scope(graph, request, &overrides)?;
-    let search = Search::new(graph, request, &classes, overrides, &scope, tick);
+    let search = Search::new(graph, request, classes, overrides, &scope, tick);
     let best = search.priced.solve(tick);
     let decided_by_name = search.rival(&best, tick);
     let first = search.plan(&best, decided_by_name, tick);

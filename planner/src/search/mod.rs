@@ -32,18 +32,16 @@ pub fn search<'a>(graph: &'a Graph<'a>, request: &Request, tick: &mut dyn FnMut(
     let classes = column_classes(graph, request);
     let overrides = check_overrides(graph, request)?;
     let scope = scope(graph, request, &overrides)?;
-    let search = Search::new(graph, request, &classes, overrides, &scope, tick);
+    let search = Search::new(graph, request, classes, overrides, &scope, tick);
     let solution = search.priced.solve(tick);
     let decided_by_name = search.rival(&solution, tick);
     Ok(search.plan(&solution, decided_by_name, tick))
 }
 
 /// The classes of the columns that are there, and of those that tables could be given.
-fn column_classes(graph: &Graph<'_>, request: &Request) -> ColumnClasses {
-    let mut classes = ColumnClasses::new(graph);
-    let backfills = graph.look_for_backfills(&classes, &layout::columns_asked_for(graph, request));
-    classes.include(graph, backfills);
-    classes
+fn column_classes<'g>(graph: &'g Graph<'_>, request: &Request) -> &'g ColumnClasses {
+    graph.look_for_backfills(&layout::columns_asked_for(graph, request));
+    graph.classes()
 }
 
 /// A request with everything worked out that the solver needs.

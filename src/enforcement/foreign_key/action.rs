@@ -148,6 +148,8 @@ fn act(to: &Referenced, action: &Action, work: Work, old: &[Datum]) -> Checked {
 }
 
 fn refuse_unless_there(to: &Referenced, old: &[Datum]) -> Checked {
+    // As natively: whoever has the referencing table to himself is waited for, even if the key is there again.
+    lock_relation(to.referencing, Mode::RowShare);
     if lock_key(&to.tree, old) || !is_referenced(to, old) { Ok(()) } else { Err(still_referenced(to, old, false)) }
 }
 

@@ -12,6 +12,7 @@ use super::super::inventory::{self, Member};
 use super::super::lifecycle::{as_extension_owner, own_work};
 use super::super::membership::require_owned;
 use super::super::serving_index;
+use super::health::faults;
 use super::inventory::{ForeignKey, Role, Side, foreign_keys, tables_of};
 use super::lifecycle::drop_trigger;
 use super::orphans::{self, Scope};
@@ -600,23 +601,21 @@ fn missing(relation: Oid, name: &str) -> pgrx::pg_sys::panic::ErrorReport {
     )
 }
 
-/// Looks at the rows that a NOT VALID foreign key did not look at. Rows can be read and written meanwhile.
+/// Looks at the rows that a NOT VALID foreign key did not look at. Rows can be read and written meanwhile; but triggers stay
+/// as they are, on both sides: rows that went while one was disabled would not have been seen.
 pub fn validate(key: &ForeignKey) -> Result<()> {
     owned(key)?;
-    lock_tables(key.referenced.root, pg_sys::RowShareLock)?;
+    let referenced = lock_tables(key.referenced.root, pg_sys::ShareUpdateExclusiveLock)?;
     let members = lock_tree(key.referencing.root, "", pg_sys::ShareUpdateExclusiveLock)?;
     let mut key = again(key)?;
     if key.is_validated() {
         return Ok(());
     }
-    let triggers = key.triggers(Sees::Latest)?;
-    let fires = |m: &Member| {
-        triggers.iter().any(|t| t.table == m.oid && t.role == Role::Check && (t.enabled == "O" || t.enabled == "A"))
-    };
-    if let Some(member) = members.iter().find(|m| !fires(m)) {
+    let faults = faults(&key, &key.triggers(Sees::Latest)?, &members, &referenced);
+    if let Some(fault) = faults.first() {
         return Err(refusal_with(
             PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            format!("constraint \"{}\" is not enforced on {}", key.name, member.relation),
+            format!("constraint \"{}\" is not enforced on {}", key.name, fault.relation),
             Some("Its trigger is missing or disabled.".to_owned()),
             Some(format!("SELECT * FROM advisor.repair_constraints({});", quote_literal(&key.referencing.relation))),
         ));

@@ -39,8 +39,8 @@ pub fn all() -> Result<Vec<Shown>> {
 }
 
 /// A trigger that does not do its work.
-struct Fault {
-    relation: String,
+pub struct Fault {
+    pub relation: String,
     role: Role,
     /// `None`: it is missing.
     trigger: Option<(String, String)>,
@@ -64,7 +64,7 @@ impl Fault {
 }
 
 /// Triggers of a foreign key fire for the origin of changes, as native ones; ALWAYS is somebody's own choice.
-fn faults(key: &ForeignKey, triggers: &[KeyTrigger], members: &[Member], referenced: &[Member]) -> Vec<Fault> {
+pub fn faults(key: &ForeignKey, triggers: &[KeyTrigger], members: &[Member], referenced: &[Member]) -> Vec<Fault> {
     let mut wanted: Vec<(&Member, Role)> = members.iter().map(|m| (m, Role::Check)).collect();
     for (role, _) in key.referenced_roles() {
         wanted.extend(referenced.iter().map(|m| (m, role)));

@@ -345,10 +345,9 @@ impl ForeignKey {
         )
     }
 
-    /// Whether another key is the same but for its table.
+    /// Whether another key is the same but for its table and its name.
     pub fn says_the_same(&self, other: &ForeignKey) -> bool {
         self.token != other.token
-            && self.name == other.name
             && self.referencing.columns == other.referencing.columns
             && self.referenced.root == other.referenced.root
             && self.referenced.columns == other.referenced.columns

@@ -238,20 +238,24 @@ fn refuse_losing(parent: Oid, partition: Oid) -> Result<()> {
     Ok(())
 }
 
-/// A table that comes with a foreign key of its own, the same as that of the tree it joins, gives it up for that one. ATTACH
-/// makes triggers before any event trigger is called, and would stumble over its own ones.
+/// A table that comes with a foreign key of its own, the same as that of the tree it joins, gives it up for that one, whatever
+/// its name, as natively. ATTACH makes triggers before any event trigger is called, and would stumble over its own ones.
 fn adopt(parent: Oid, partition: Oid) -> Result<()> {
     let keys = foreign_keys(Sees::Latest)?;
-    for own in keys.iter().filter(|key| key.referencing.root == partition) {
-        for whole in keys.iter().filter(|whole| whole.says_the_same(own)) {
-            let members = tables_of(&whole.referencing, Sees::Latest)?;
-            let may = inventory::members(partition, "", Sees::Latest)?.iter().all(|m| m.owned);
-            if may && members.iter().any(|m| m.oid == parent && m.owned) {
-                lock_tables(own.referenced.root, pg_sys::AccessExclusiveLock)?;
-                lock_tables(partition, pg_sys::AccessExclusiveLock)?;
-                end(own)?;
-                break;
-            }
+    let (mut own, others): (Vec<&ForeignKey>, Vec<&ForeignKey>) =
+        keys.iter().partition(|key| key.referencing.root == partition);
+    if own.is_empty() || !inventory::members(partition, "", Sees::Latest)?.iter().all(|m| m.owned) {
+        return Ok(());
+    }
+    for whole in others {
+        let says_the_same = |key: &&ForeignKey| whole.says_the_same(key);
+        let by_name = own.iter().position(|key| says_the_same(key) && key.name == whole.name);
+        let Some(place) = by_name.or_else(|| own.iter().position(says_the_same)) else { continue };
+        if tables_of(&whole.referencing, Sees::Latest)?.iter().any(|m| m.oid == parent && m.owned) {
+            let adopted = own.remove(place);
+            lock_tables(adopted.referenced.root, pg_sys::AccessExclusiveLock)?;
+            lock_tables(partition, pg_sys::AccessExclusiveLock)?;
+            end(adopted)?;
         }
     }
     Ok(())

@@ -1,0 +1,148 @@
+//! Global foreign keys of tables that move: their triggers go, on both tables and with what is written down of them; a native
+//! foreign key takes their place where there can be one.
+
+use crate::global_keys::{Fate, GlobalForeignKey, fate, global_foreign_keys};
+use crate::graph::ColumnId;
+use crate::identifier::{RelationName, quote_identifier, quote_identifiers, quote_literal};
+use crate::schema::{ForeignKey, MatchType, ReferentialAction};
+
+use super::context::{Migration, regclass};
+use super::foreign_keys::{KIND, clause};
+use super::sql::{Failure, comment};
+use super::{Phase, Step, notebook};
+
+/// Those that do not stay, with what becomes of them.
+fn changed(migration: &Migration<'_, '_>) -> Vec<(GlobalForeignKey, Fate)> {
+    let moves = |key: &GlobalForeignKey| {
+        let root = |table| migration.graph.root(table);
+        migration.is_pending(root(key.edge.referencing)) || migration.is_pending(root(key.edge.referenced))
+    };
+    let keys = global_foreign_keys(migration.graph).into_iter().filter(moves);
+    let with_fate = keys.map(|key| (fate(&migration.plan.layout, &key), key));
+    with_fate.filter(|(fate, _)| *fate != Fate::Kept).map(|(fate, key)| (key, fate)).collect()
+}
+
+/// `advisor.drop_constraint` takes the triggers of both tables: one that stayed behind would stop every statement.
+pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let keys = changed(migration);
+    keys.iter()
+        .map(|(key, fate)| {
+            let table = migration.name(key.edge.referencing);
+            let name = &key.declared.name;
+            let is_there = format!(
+                "EXISTS (SELECT FROM pg_trigger WHERE tgrelid = {} AND tgname = {} AND NOT tgisinternal)",
+                regclass(table),
+                quote_literal(name)
+            );
+            let mut block = migration.checked_block().return_if(&format!("NOT {is_there}"));
+            let because = match native(migration, key, fate) {
+                Some(native) => {
+                    let model = serde_json::to_string(&native).expect("a foreign key is text and flags");
+                    block = block.run(notebook::put_aside(KIND, table, name, &native.definition, &model));
+                    format!("A native foreign key takes the place of global foreign key {name} of {table} in phase constraints.")
+                }
+                None => format!("Lost: global foreign key {name} of {table}. {}.", why(fate)),
+            };
+            let statement = block
+                .run(format!("PERFORM advisor.drop_constraint({}, {})", regclass(table), quote_literal(name)))
+                .finish();
+            Step { phase: Phase::Drop, relation: Some(table.clone()), statement, because }
+        })
+        .collect()
+}
+
+fn why(fate: &Fate) -> String {
+    match fate {
+        Fate::Lost { why } => format!(
+            "CA507: Citus allows no triggers on its tables, and no native foreign key can take its place: {why}"
+        ),
+        _ => String::new(),
+    }
+}
+
+/// The native foreign key that takes its place.
+fn native(migration: &Migration<'_, '_>, key: &GlobalForeignKey, fate: &Fate) -> Option<ForeignKey> {
+    let Fate::Native { columns, on_update } = fate else { return None };
+    let graph = migration.graph;
+    let (referencing, referenced) = (key.edge.referencing, key.edge.referenced);
+    let names = |table, pick: fn(&(ColumnId, ColumnId)) -> ColumnId| -> Vec<String> {
+        columns.iter().map(|pair| graph.column(table, pick(pair)).name.clone()).collect()
+    };
+    let (from, to) = (names(referencing, |pair| pair.0), names(referenced, |pair| pair.1));
+    let declared = &key.declared;
+    // With columns that are never NULL, MATCH FULL would refuse every row without a referenced one.
+    let is_wider = columns.len() > key.edge.columns.len();
+    let match_type = if is_wider { MatchType::Simple } else { declared.match_type };
+    // SET NULL of all columns would be of those that are added, too.
+    let sets = matches!(declared.on_delete, ReferentialAction::SetNull | ReferentialAction::SetDefault);
+    let on_delete_columns = match declared.on_delete_columns.is_empty() && is_wider && sets {
+        true => declared.columns.clone(),
+        false => declared.on_delete_columns.clone(),
+    };
+    let mut native = ForeignKey {
+        columns: from,
+        referenced_columns: to,
+        match_type,
+        on_delete_columns,
+        on_update: *on_update,
+        ..declared.clone()
+    };
+    let target = format!(
+        "{}({})",
+        migration.name(referenced),
+        quote_identifiers(native.referenced_columns.iter().map(String::as_str))
+    );
+    let list = quote_identifiers(native.columns.iter().map(String::as_str));
+    native.definition = clause(&native, &list, &target, match_type, *on_update);
+    Some(native)
+}
+
+/// The native foreign keys, when all tables are in their places.
+pub(super) fn create(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let keys = changed(migration);
+    keys.iter()
+        .map(|(key, fate)| {
+            let table = migration.name(key.edge.referencing);
+            let name = &key.declared.name;
+            let step =
+                |statement, because| Step { phase: Phase::Constraints, relation: Some(table.clone()), statement, because };
+            let Some(native) = native(migration, key, fate) else {
+                return step(comment(&format!("Not re-created: global foreign key {name} of {table}. {}", why(fate))), why(fate));
+            };
+            let is_there = format!(
+                "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
+                regclass(table),
+                quote_literal(name)
+            );
+            let quoted = quote_identifier(name);
+            let add = format!("ALTER TABLE {table} ADD CONSTRAINT {quoted} {}", native.definition);
+            let mut block = migration.checked_block().return_if(&is_there);
+            for side in [key.edge.referencing, key.edge.referenced] {
+                block = block.fail_if(
+                    &format!("NOT ({})", migration.is_placed(side)),
+                    &Failure::new(
+                        format!("foreign key \"{name}\" of {table} cannot come back: {} is not in its place", migration.name(side)),
+                        "Mend what an earlier step has reported, then run all these steps again.",
+                    )
+                    .detail(&quote_literal(&format!("{add};"))),
+                );
+            }
+            let mut statements = vec![add, notebook::back(KIND, table, name)];
+            if let Some(text) = &native.comment {
+                statements.push(format!("COMMENT ON CONSTRAINT {quoted} ON {table} IS {}", quote_literal(text)));
+            }
+            let because = format!(
+                "In the place of a global foreign key, on the distribution column and the partition key of {} as well. Every row is \
+                 looked at: readers go on, writers of both tables wait.",
+                migration.name(key.edge.referenced)
+            );
+            step(block.run_all(statements).finish(), because)
+        })
+        .collect()
+}
+
+/// The native foreign keys that are there already where the script is run again.
+pub(super) fn known<'a>(migration: &Migration<'_, 'a>) -> Vec<(&'a RelationName, String)> {
+    let keys = changed(migration).into_iter().filter(|(_, fate)| matches!(fate, Fate::Native { .. }));
+    keys.map(|(key, _)| (migration.name(key.edge.referencing), key.declared.name)).collect()
+}
