@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::identifier::RelationName;
 use crate::assignment::Role;
+pub use crate::identifier::RelationName;
 use crate::statistics::ColumnStatistics;
 use crate::workload::Workload;
 

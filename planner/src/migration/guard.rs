@@ -73,9 +73,10 @@ pub(super) fn take_local_tables() -> Step {
 pub(super) fn prepare_back(migration: &Migration<'_, '_>) -> Vec<Step> {
     let mut steps = settings(migration);
     let tables = values(
-        migration.touched().iter().map(|&t| {
-            vec![literal(&migration.graph.table(t).name), planned_columns(migration, t)]
-        }),
+        migration
+            .touched()
+            .iter()
+            .map(|&t| vec![literal(&migration.graph.table(t).name), planned_columns(migration, t)]),
         2,
     );
     let block = ready(Block::new().declare("problems text"))

@@ -91,7 +91,9 @@ pub(super) fn preserving(
     let members: Vec<String> = converted.iter().map(|&t| regclass(migration.name(t))).collect();
     let members = members.join(", ");
     if !renamed.is_empty() {
-        let only_then = |statements: Vec<String>| format!("IF kept IS NOT NULL THEN\n    {};\n  END IF", statements.join(";\n    "));
+        let only_then = |statements: Vec<String>| {
+            format!("IF kept IS NOT NULL THEN\n    {};\n  END IF", statements.join(";\n    "))
+        };
         (renamed, named_again) = (vec![only_then(renamed)], vec![only_then(named_again)]);
     }
     block

@@ -121,7 +121,11 @@ pub(super) fn back(kind: &str, relation: &RelationName, name: &str) -> String {
 /// A foreign key that is lost may be the way to the value of a column: as long as there are columns to fill, a new plan has to
 /// know it.
 pub(super) fn way(relation: &RelationName, name: &str, model: &str) -> String {
-    format!("INSERT INTO {SCHEMA}.ways VALUES ({}, {}) ON CONFLICT DO NOTHING", pair(relation, name), quote_literal(model))
+    format!(
+        "INSERT INTO {SCHEMA}.ways VALUES ({}, {}) ON CONFLICT DO NOTHING",
+        pair(relation, name),
+        quote_literal(model)
+    )
 }
 
 /// A constraint that is lost is not missed at the end: it was named.

@@ -19,10 +19,7 @@ pub(super) const QUIET: &str = "PERFORM set_config('client_min_messages', 'warni
 pub(super) fn undistribute(migration: &Migration<'_, '_>) -> Vec<Step> {
     migration
         .pending_tables()
-        .filter(|&t| {
-            let has_identity = identity::has_any(migration, t);
-            migration.current(t).is_some_and(|c| c.kind != "local" || has_identity) && !is_altered(migration, t)
-        })
+        .filter(|&t| migration.current(t).is_some() && !is_altered(migration, t))
         .map(|table| {
             let name = migration.name(table);
             let citus = regclass(name);
@@ -31,10 +28,17 @@ pub(super) fn undistribute(migration: &Migration<'_, '_>) -> Vec<Step> {
                 .return_if(&migration.is_placed(table))
                 .return_if(&format!("NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = {citus})"));
             let statement = undistributed(block, migration, table);
-            let because = format!(
-                "{} It is distributed otherwise; its rows come back to the coordinator first. Writers wait.",
-                size(migration, table)
-            );
+            let because = match migration.current(table).is_some_and(|c| c.kind == "local") {
+                true => format!(
+                    "{} Citus manages it on the coordinator; it is PostgreSQL's own again first, with all that Citus would forget. \
+                     Writers wait.",
+                    size(migration, table)
+                ),
+                false => format!(
+                    "{} It is distributed otherwise; its rows come back to the coordinator first. Writers wait.",
+                    size(migration, table)
+                ),
+            };
             Step { phase: Phase::Drop, relation: Some(name.clone()), statement, because }
         })
         .collect()
@@ -101,7 +105,9 @@ fn choose_concurrent(migration: &Migration<'_, '_>) -> Option<Step> {
         return None;
     }
     let names = tables.iter().map(|&t| quote_literal(&migration.name(t).to_string())).collect::<Vec<_>>().join(", ");
-    let least = format!("pg_size_bytes(coalesce(nullif(current_setting('{CONCURRENTLY_SETTING}', true), ''), '{CONCURRENTLY_FROM}'))");
+    let least = format!(
+        "pg_size_bytes(coalesce(nullif(current_setting('{CONCURRENTLY_SETTING}', true), ''), '{CONCURRENTLY_FROM}'))"
+    );
     let ready = "current_setting('wal_level') = 'logical' \
                  AND coalesce(current_setting('output_plugin_libraries', true), 'citus') ~ '\\mcitus\\M'\n      \
                  AND (SELECT bool_and(success AND result::int > 0) FROM run_command_on_workers('SHOW max_logical_replication_workers'))";
@@ -170,7 +176,9 @@ fn distribute_one(migration: &Migration<'_, '_>, group: GroupId, table: TableId)
         )
     };
     let meanwhile = may_be_concurrent(migration, table).then(|| {
-        format!("PERFORM create_distributed_table_concurrently({relation}, {raw_column}, colocate_with => {colocate_with})")
+        format!(
+            "PERFORM create_distributed_table_concurrently({relation}, {raw_column}, colocate_with => {colocate_with})"
+        )
     });
     let together = match anchor {
         None => "in a colocation group of its own, which others join by naming it".to_owned(),

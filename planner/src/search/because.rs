@@ -13,7 +13,8 @@ use crate::report::number::{count, percent};
 use crate::schema::TableKind;
 
 /// Why a table goes where a migration that was cut off wants it.
-pub const BEGUN: &str = "a migration that is not finished places it so; overrides say otherwise, its way back undoes it";
+pub const BEGUN: &str =
+    "a migration that is not finished places it so; overrides say otherwise, its way back undoes it";
 
 /// What the reasons of all tables are drawn from.
 pub struct Reasons<'r, 'a> {

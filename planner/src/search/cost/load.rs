@@ -77,7 +77,7 @@ const USUAL_WIDTH: f64 = 100.0;
 /// Bytes of a page of PostgreSQL's.
 const PAGE: f64 = 8_192.0;
 
-/// Up to how many bytes rows of a usual width say more than pages, of which most are half empty.
+/// Up to how many bytes rows of a usual width say more than pages, of which most are half empty or hold what is gone.
 const SMALL: f64 = 65_536.0;
 
 /// Weight of a table by what is known of it: the bytes that its rows take, of small tables rather the rows. The same rows
@@ -89,7 +89,10 @@ fn measured_weight(graph: &Graph<'_>, table: TableId) -> f64 {
     let rows = graph.rows(table).unwrap_or(0) as f64 * USUAL_WIDTH;
     match graph.bytes(table).unwrap_or(0) {
         0 => rows,
-        bytes => rows.min(SMALL).max(bytes as f64 - first_pages(graph, table)),
+        bytes => {
+            let taken = (bytes as f64 - first_pages(graph, table)).max(0.0);
+            if taken <= SMALL && rows > 0.0 { rows.min(SMALL) } else { taken }
+        }
     }
 }
 
