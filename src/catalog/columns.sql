@@ -1,5 +1,6 @@
 SELECT a.attrelid::int8 AS relation, a.attnum AS number, a.attname AS name, a.atttypid::int8 AS type,
   format_type(a.atttypid, a.atttypmod) AS type_text, a.atttypmod AS type_modifier, a.attnotnull AS not_null,
+  a.attcollation::int8 AS collation,
   cn.nspname AS collation_schema, co.collname AS collation_name, co.collisdeterministic AS deterministic,
   a.attgenerated AS generated, a.attidentity AS identity,
   CASE WHEN d.oid IS NOT NULL THEN pg_get_expr(d.adbin, d.adrelid) END AS "default",

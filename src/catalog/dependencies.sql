@@ -29,36 +29,47 @@ WITH RECURSIVE used_type (relation, column_name, oid) AS (
         AND e.refclassid = 'pg_catalog.pg_extension'::regclass AND e.deptype = 'e'
     )
 ),
+-- Names come last: of most of what there is to start from nothing is found.
 source (relation, via, via_name, classid, objid) AS (
   -- What the checks of domains need.
   SELECT u.relation, 'column', u.column_name, 'pg_catalog.pg_constraint'::regclass::oid, c.oid
   FROM used_type u
   JOIN pg_catalog.pg_constraint c ON c.contypid = u.oid AND c.contype = 'c'
   UNION ALL
-  SELECT d.adrelid, 'default', a.attname, 'pg_catalog.pg_attrdef'::regclass::oid, d.oid
+  SELECT d.adrelid, 'default', NULL, 'pg_catalog.pg_attrdef'::regclass::oid, d.oid
   FROM relation r
   JOIN pg_catalog.pg_attrdef d ON d.adrelid = r.oid
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
   UNION ALL
   SELECT c.conrelid, CASE c.contype WHEN 'c' THEN 'check' ELSE 'index' END, c.conname,
     'pg_catalog.pg_constraint'::regclass::oid, c.oid
   FROM relation r
   JOIN pg_catalog.pg_constraint c ON c.conrelid = r.oid AND c.contype IN ('c', 'x')
   UNION ALL
-  SELECT x.indrelid, 'index', i.relname, 'pg_catalog.pg_class'::regclass::oid, x.indexrelid
+  SELECT x.indrelid, 'index', NULL, 'pg_catalog.pg_class'::regclass::oid, x.indexrelid
   FROM relation r
   JOIN pg_catalog.pg_index x ON x.indrelid = r.oid
-  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
   UNION ALL
   SELECT p.polrelid, 'policy', p.polname, 'pg_catalog.pg_policy'::regclass::oid, p.oid
   FROM relation r
   JOIN pg_catalog.pg_policy p ON p.polrelid = r.oid
 ),
-walk (relation, via, via_name, classid, objid) AS (
-  SELECT s.relation, s.via, s.via_name, d.refclassid, d.refobjid
+first (relation, via, via_name, classid, objid) AS (
+  SELECT s.relation, s.via,
+    coalesce(s.via_name, CASE s.via
+      WHEN 'default' THEN (
+        SELECT a.attname
+        FROM pg_catalog.pg_attrdef ad
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = ad.adrelid AND a.attnum = ad.adnum
+        WHERE ad.oid = s.objid)
+      ELSE (SELECT i.relname FROM pg_catalog.pg_class i WHERE i.oid = s.objid)
+    END),
+    d.refclassid, d.refobjid
   FROM source s
   JOIN pg_catalog.pg_depend d ON d.classid = s.classid AND d.objid = s.objid AND d.deptype = 'n'
   WHERE NOT (d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = s.relation)
+),
+walk (relation, via, via_name, classid, objid) AS (
+  SELECT * FROM first
   UNION
   SELECT w.relation, w.via, w.via_name, next.classid, next.objid
   FROM walk w

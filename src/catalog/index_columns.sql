@@ -1,13 +1,10 @@
--- Key columns first, then INCLUDE columns, which have neither operator class nor options.
+-- Key columns first, then INCLUDE columns, which have neither operator class nor options. Names of columns are known by then.
 SELECT x.indexrelid::int8 AS index, k AS position, k <= x.indnkeyatts AS key,
-  a.attname AS "column", a.atttypid::int8 AS type, i.relam::int8 AS method,
-  CASE WHEN a.attname IS NULL THEN pg_get_indexdef(x.indexrelid, k, false) END AS expression,
+  x.indrelid::int8 AS relation, x.indkey[k - 1] AS number, i.relam::int8 AS method,
+  CASE WHEN x.indkey[k - 1] = 0 THEN pg_get_indexdef(x.indexrelid, k, false) END AS expression,
   oc.oid::int8 AS operator_class, oc.opcdefault AS operator_class_default,
   ocn.nspname AS operator_class_schema, oc.opcname AS operator_class_name,
-  -- Of an expression the collation it would have without saying so is unknown here.
-  CASE WHEN co.oid <> a.attcollation OR a.attname IS NULL AND co.oid <> 'pg_catalog."default"'::regcollation
-    THEN con.nspname END AS collation_schema,
-  co.collname AS collation_name,
+  co.oid::int8 AS collation, con.nspname AS collation_schema, co.collname AS collation_name,
   k <= x.indnkeyatts AND x.indoption[k - 1]::int4 & 1 = 1 AS descending,
   k <= x.indnkeyatts AND x.indoption[k - 1]::int4 & 2 = 2 AS nulls_first,
   opn.nspname AS operator_schema, op.oprname AS operator_name,
@@ -19,7 +16,6 @@ FROM relation r
 JOIN pg_catalog.pg_index x ON x.indrelid = r.oid AND x.indislive
 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
 CROSS JOIN LATERAL generate_series(1, x.indnatts::int4) AS k
-LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[k - 1] AND a.attnum <> 0
 LEFT JOIN pg_catalog.pg_opclass oc ON k <= x.indnkeyatts AND oc.oid = x.indclass[k - 1]
 LEFT JOIN pg_catalog.pg_namespace ocn ON ocn.oid = oc.opcnamespace
 LEFT JOIN pg_catalog.pg_collation co ON k <= x.indnkeyatts AND co.oid = x.indcollation[k - 1]

@@ -1,7 +1,8 @@
 //! Runs the queries, in the dialect of this server and in one snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use pgrx::pg_sys;
 use serde::de::DeserializeOwned;
 
 use super::rows::{Column, Relation, Rows, Table};
@@ -69,9 +70,25 @@ pub fn read() -> Result<Rows> {
             citus_tables: if citus { query(include_str!("citus_tables.sql"), &own)? } else { Vec::new() },
             unfinished: if has_notebook { Some(query(include_str!("unfinished.sql"), &own)?) } else { None },
         };
+        name_index_columns(&mut rows);
         index_definitions::fill(&mut rows)?;
         Ok(rows)
     })
+}
+
+/// What columns of indexes are called, of which type they are, and which collations are not those of their columns. Of an
+/// expression the collation that it would have without saying so is unknown.
+fn name_index_columns(rows: &mut Rows) {
+    let columns: HashMap<(u32, i16), &Column> = rows.columns.iter().map(|c| ((c.relation, c.number), c)).collect();
+    for of_index in &mut rows.index_columns {
+        let column = columns.get(&(of_index.relation, of_index.number));
+        of_index.column = column.map(|c| c.name.clone());
+        of_index.data_type = column.map(|c| c.data_type);
+        let usual = column.map_or(pg_sys::DEFAULT_COLLATION_OID.to_u32(), |c| c.collation);
+        if of_index.collation == Some(usual) {
+            of_index.collation_schema = None;
+        }
+    }
 }
 
 /// The rows of one query, in which `relation` is a table of these OIDs.

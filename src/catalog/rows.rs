@@ -107,6 +107,8 @@ pub struct Column {
     pub type_text: String,
     pub type_modifier: i32,
     pub not_null: bool,
+    /// 0 where the type has none.
+    pub collation: u32,
     pub collation_schema: Option<String>,
     pub collation_name: Option<String>,
     pub deterministic: Option<bool>,
@@ -167,8 +169,13 @@ pub struct Index {
 pub struct IndexColumn {
     pub index: u32,
     pub key: bool,
+    pub relation: u32,
+    /// Of the table's column; 0 where it is an expression.
+    pub number: i16,
+    /// Filled in behind the query, with the type.
+    #[serde(skip)]
     pub column: Option<String>,
-    #[serde(rename = "type")]
+    #[serde(skip)]
     pub data_type: Option<u32>,
     pub method: u32,
     pub expression: Option<String>,
@@ -176,6 +183,8 @@ pub struct IndexColumn {
     pub operator_class_default: Option<bool>,
     pub operator_class_schema: Option<String>,
     pub operator_class_name: Option<String>,
+    pub collation: Option<u32>,
+    /// Absent, behind the query, where it is the collation that there is without saying so.
     pub collation_schema: Option<String>,
     pub collation_name: Option<String>,
     pub descending: bool,
