@@ -64,5 +64,28 @@ SELECT count(*), max(id) FROM tree;
 DELETE FROM tree WHERE id = 1;
 SELECT count(*) FROM tree;
 
+-- What is deferred cannot tell a row that was moved and deleted from one that got another key as well: both are deletions.
+CREATE TABLE late_pk (id int NOT NULL, p int NOT NULL) PARTITION BY LIST (p);
+CREATE TABLE late_pk_0 PARTITION OF late_pk FOR VALUES IN (0);
+CREATE TABLE late_pk_1 PARTITION OF late_pk FOR VALUES IN (1);
+CREATE TABLE late_fk (x int DEFAULT 9);
+CREATE INDEX ON late_fk (x);
+SELECT advisor.add_global_unique('late_pk', 'id');
+SELECT advisor.add_global_foreign_key('late_fk', 'x', 'late_pk', 'id', on_update => 'set null', initially_deferred => true);
+INSERT INTO late_pk VALUES (1, 0);
+INSERT INTO late_fk VALUES (1);
+BEGIN;
+UPDATE late_pk SET p = 1 WHERE id = 1;
+DELETE FROM late_pk WHERE id = 1;
+COMMIT;
+BEGIN;
+UPDATE late_pk SET p = 1, id = 2 WHERE id = 1;
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+UPDATE late_pk SET p = 1 WHERE id = 1;
+UPDATE late_pk SET id = 2 WHERE id = 1;
+SELECT tableoid::regclass, * FROM late_pk;
+SELECT * FROM late_fk;
+
 SET client_min_messages = warning;
 DROP SCHEMA cascades CASCADE;

@@ -13,6 +13,8 @@ use crate::plan::has_key_on;
 use crate::rules::{self, ForeignKeyCase};
 use crate::schema::{ForeignKey, MatchType, ReferentialAction, Trigger};
 
+/// The function behind the triggers of `advisor.add_global_unique`.
+pub const UNIQUE: &str = "advisor.check_global_unique";
 /// The function behind the triggers on referencing tables, and those behind the triggers on referenced ones.
 pub const CHECK: &str = "advisor.check_global_foreign_key";
 pub const REFERENCE: &str = "advisor.check_global_reference";

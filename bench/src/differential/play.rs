@@ -249,6 +249,7 @@ pub enum Documented {
     Moved,
     MoveIntoInsert,
     FollowsMove,
+    MoveLocks,
     ChangedAndMoved,
     UniqueLater,
     Order,
@@ -273,6 +274,9 @@ impl Documented {
             }
             Documented::FollowsMove => {
                 "a referenced row deleted and inserted again meanwhile is found; natively only the deletion is seen"
+            }
+            Documented::MoveLocks => {
+                "natively 40P01: in a table that references itself a row that moves locks what it references, which a plain table's does not"
             }
             Documented::ChangedAndMoved => {
                 "0A000: key changed and row moved in one UPDATE, with an action that needs both keys"
@@ -340,7 +344,13 @@ pub fn compare(case: &Case, schedule: &Schedule, ours: &Trace, twin: &Trace) -> 
         // A key may have come, or come back, by somebody else.
         let is_key_brought =
             schedule.steps.iter().any(|(session, op)| *session != schedule.steps[mine.step].0 && op.brings_key());
-        let why = (mine.step == theirs.step).then(|| documented(case, op, mine, theirs, beside, is_key_brought));
+        // A row moved before, in the same session.
+        let has_moved = schedule.steps[..mine.step].iter().any(|(session, op)| {
+            *session == schedule.steps[mine.step].0
+                && matches!(op, Op::MoveReferenced { .. } | Op::MoveReferencing { .. })
+        });
+        let why =
+            (mine.step == theirs.step).then(|| documented(case, op, mine, theirs, beside, is_key_brought, has_moved));
         return match why.flatten() {
             Some(documented) if excused => Verdict::Documented(documented),
             _ => Verdict::Differs(Some(mine.step)),
@@ -363,6 +373,7 @@ fn documented(
     theirs: &Event,
     beside: Option<&Op>,
     is_key_brought: bool,
+    has_moved: bool,
 ) -> Option<Documented> {
     let refusal = |event: &Event| match &event.answer {
         Answer::Refused(refusal) => (refusal.state.clone(), refusal.message.clone()),
@@ -402,6 +413,15 @@ fn documented(
                 && !mine.blocked =>
         {
             Documented::UniqueLater
+        }
+        ("23503", "40P01") if case.itself() && has_moved => Documented::MoveLocks,
+        ("done" | "40001", "done")
+            if case.itself()
+                && matches!(op, Op::MoveReferenced { .. } | Op::MoveReferencing { .. })
+                && mine.blocked
+                && !theirs.blocked =>
+        {
+            Documented::MoveLocks
         }
         _ if op.has_several_rows() && both(&violations) => Documented::Order,
         // Both met what they have to wait for, or cannot wait for: the one first, and the other.

@@ -1,9 +1,10 @@
 //! Global foreign keys of tables that move: their triggers go, on both tables and with what is written down of them; a native
 //! foreign key takes their place where there can be one.
 
-use crate::global_keys::{Fate, GlobalForeignKey, fate, global_foreign_keys};
+use crate::global_keys::{Fate, GlobalForeignKey, UNIQUE, fate, global_foreign_keys};
 use crate::graph::ColumnId;
 use crate::identifier::{RelationName, quote_identifier, quote_identifiers, quote_literal};
+use crate::layout::Placement;
 use crate::schema::{ForeignKey, MatchType, ReferentialAction};
 
 use super::context::{Migration, regclass};
@@ -22,33 +23,56 @@ fn changed(migration: &Migration<'_, '_>) -> Vec<(GlobalForeignKey, Fate)> {
     with_fate.filter(|(fate, _)| *fate != Fate::Kept).map(|(fate, key)| (key, fate)).collect()
 }
 
-/// `advisor.drop_constraint` takes the triggers of both tables: one that stayed behind would stop every statement.
+/// `advisor.drop_constraint` takes the triggers of both tables: one that stayed behind would stop every statement. And it takes
+/// what is written down, by which `repair_constraints` would make them again. Uniques go last, for foreign keys need them.
 pub(super) fn drop(migration: &Migration<'_, '_>) -> Vec<Step> {
     let keys = changed(migration);
-    keys.iter()
-        .map(|(key, fate)| {
-            let table = migration.name(key.edge.referencing);
-            let name = &key.declared.name;
-            let is_there = format!(
-                "EXISTS (SELECT FROM pg_trigger WHERE tgrelid = {} AND tgname = {} AND NOT tgisinternal)",
-                regclass(table),
-                quote_literal(name)
+    let mut steps: Vec<Step> = keys.iter().map(|(key, fate)| drop_foreign_key(migration, key, fate)).collect();
+    let moving = migration.pending_tables().filter(|&table| migration.placement(table) != Placement::Local);
+    for table in moving.map(|table| migration.graph.table(table)) {
+        for unique in table.triggers.iter().filter(|trigger| trigger.function == UNIQUE) {
+            let because = format!(
+                "Lost: global unique constraint {} of {}. {}.",
+                unique.name,
+                table.name,
+                migration.reason("CA506", &table.name, &unique.name).trim_end_matches('.')
             );
-            let mut block = migration.checked_block().return_if(&format!("NOT {is_there}"));
-            let because = match native(migration, key, fate) {
-                Some(native) => {
-                    let model = serde_json::to_string(&native).expect("a foreign key is text and flags");
-                    block = block.run(notebook::put_aside(KIND, table, name, &native.definition, &model));
-                    format!("A native foreign key takes the place of global foreign key {name} of {table} in phase constraints.")
-                }
-                None => format!("Lost: global foreign key {name} of {table}. {}.", why(fate)),
-            };
-            let statement = block
-                .run(format!("PERFORM advisor.drop_constraint({}, {})", regclass(table), quote_literal(name)))
-                .finish();
-            Step { phase: Phase::Drop, relation: Some(table.clone()), statement, because }
-        })
-        .collect()
+            steps.push(drop_one(migration, &table.name, &unique.name, None, because));
+        }
+    }
+    steps
+}
+
+fn drop_foreign_key(migration: &Migration<'_, '_>, key: &GlobalForeignKey, fate: &Fate) -> Step {
+    let (table, name) = (migration.name(key.edge.referencing), &key.declared.name);
+    let (aside, because) = match native(migration, key, fate) {
+        Some(native) => {
+            let model = serde_json::to_string(&native).expect("a foreign key is text and flags");
+            let aside = notebook::put_aside(KIND, table, name, &native.definition, &model);
+            let what = format!("global foreign key {name} of {table}");
+            (Some(aside), format!("A native foreign key takes the place of {what} in phase constraints."))
+        }
+        None => (None, format!("Lost: global foreign key {name} of {table}. {}.", why(fate))),
+    };
+    drop_one(migration, table, name, aside, because)
+}
+
+fn drop_one(
+    migration: &Migration<'_, '_>,
+    table: &RelationName,
+    name: &str,
+    aside: Option<String>,
+    because: String,
+) -> Step {
+    let is_there = format!(
+        "EXISTS (SELECT FROM pg_trigger WHERE tgrelid = {} AND tgname = {} AND NOT tgisinternal)",
+        regclass(table),
+        quote_literal(name)
+    );
+    let drop = format!("PERFORM advisor.drop_constraint({}, {})", regclass(table), quote_literal(name));
+    let block = migration.checked_block().return_if(&format!("NOT {is_there}"));
+    let statement = block.run_all(aside.into_iter().chain([drop])).finish();
+    Step { phase: Phase::Drop, relation: Some(table.clone()), statement, because }
 }
 
 fn why(fate: &Fate) -> String {

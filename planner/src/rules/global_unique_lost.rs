@@ -3,11 +3,8 @@
 use super::rule::declare_rule;
 use super::support::ident;
 use super::{Check, ObjectType, Objection, Report, Situation};
-use crate::global_keys::{key_columns, unquoted};
+use crate::global_keys::{UNIQUE, key_columns, unquoted};
 use crate::layout::Placement;
-
-/// The function behind the triggers of `advisor.add_global_unique`.
-pub const FUNCTION: &str = "advisor.check_global_unique";
 
 declare_rule! {
     /// ## What it is
@@ -55,7 +52,7 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
             continue;
         }
         let t = layout.graph.table(table);
-        for trigger in t.triggers.iter().filter(|trigger| trigger.function == FUNCTION) {
+        for trigger in t.triggers.iter().filter(|trigger| trigger.function == UNIQUE) {
             let columns = key_columns(&trigger.definition, "new.");
             let list = columns.join(", ");
             let keys = format!("{}.{}", ident(&t.name.schema), ident(&format!("{}_keys", t.name.name)));
@@ -103,7 +100,7 @@ mod tests {
 
     #[test]
     fn says_what_becomes_of_the_guarantee() {
-        let schema = master(FUNCTION);
+        let schema = master(UNIQUE);
         assert_eq!(found(&schema, "master: distributed ts", "global-unique-lost"), ["master.master_id_key"]);
         let finding = one(&schema, "master: distributed ts", "global-unique-lost");
         assert!(finding.fix_sql.unwrap_or_default().contains("ADD PRIMARY KEY (id)"));
@@ -112,6 +109,6 @@ mod tests {
     #[test]
     fn is_silent_about_other_triggers_and_local_tables() {
         assert!(found(&master("public.touch"), "master: distributed ts", "global-unique-lost").is_empty());
-        assert!(found(&master(FUNCTION), "", "global-unique-lost").is_empty());
+        assert!(found(&master(UNIQUE), "", "global-unique-lost").is_empty());
     }
 }

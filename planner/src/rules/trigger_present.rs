@@ -3,7 +3,7 @@
 use super::support::ident;
 use super::{Check, Objection, ObjectType, Report, Situation};
 use super::rule::declare_rule;
-use crate::global_keys::{CHECK, REFERENCE, TRUNCATION};
+use crate::global_keys::{CHECK, REFERENCE, TRUNCATION, UNIQUE};
 use crate::layout::Placement;
 use crate::schema::Trigger;
 
@@ -80,7 +80,7 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
 fn instead(trigger: &Trigger) -> &'static str {
     let names = format!("{} {}", trigger.name, trigger.function).to_lowercase();
     let any = |words: &[&str]| words.iter().any(|w| names.contains(w));
-    if trigger.function == super::global_unique_lost::FUNCTION {
+    if trigger.function == UNIQUE {
         "A table of the keys, distributed by them, keeps them unique: see global-unique-lost."
     } else if [CHECK, REFERENCE, TRUNCATION].contains(&trigger.function.as_str()) {
         "A native foreign key with the distribution column in both keys takes its place where there can be one: see global-foreign-key-lost and global-foreign-key-native."

@@ -45,7 +45,14 @@ pub fn row_gone(call: &Call, to: &Referenced) -> Checked {
             }
             // The row was moved to another partition. Nothing has happened to its key if that is still there; else it was an
             // UPDATE of the key, too.
-            if lock_key(&to.tree, old) { Ok(()) } else { act(to, &to.terms.on_update, Work::Move, old) }
+            if lock_key(&to.tree, old) {
+                return Ok(());
+            }
+            // Or it was deleted, or given another key, since: what is deferred cannot tell. Only NO ACTION is deferred.
+            if call.is_deferrable() && !call.is_at_end_of_query() {
+                return act(to, &to.terms.on_delete, Work::Delete, old);
+            }
+            act(to, &to.terms.on_update, Work::Move, old)
         })
     })
 }
