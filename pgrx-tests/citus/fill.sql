@@ -160,6 +160,10 @@ BEGIN
 			vals := vals || jsonb_build_object(one.attname, nextval(one.sequence));
 		ELSIF one.expression IS NOT NULL AND (NOT one.is_key OR one.expression ~ '\(') THEN
 			EXECUTE format('SELECT (%s)::text', one.expression) INTO value;
+			-- A default that no row can have.
+			IF one.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND one.atttypmod > 4 AND length(value) > one.atttypmod - 4 THEN
+				value := pg_temp.plain(one.atttypid, one.atttypmod, n);
+			END IF;
 			vals := vals || jsonb_build_object(one.attname, value);
 		ELSE
 			value := NULL;

@@ -189,6 +189,8 @@ class Case:
             said = ["Lost: %s \"%s\" of %s." % (word, raw, owner) for owner in owners for word in WORDS]
             said += ["Not re-created: foreign key \"%s\" of %s." % (raw, owner) for owner in owners]
             return after is None and any(one_line(text) in step["because"] + step["statement"] for text in said for step in self.steps)
+        if after is None and any("Lost: view %s. " % relation in step["because"] for step in self.steps):
+            return True
         for issue in self.issues:
             if kind == "sequence" and issue["object_type"] == "sequence" and issue["object_name"] in (relation, relation.split(".", 1)[-1].strip('"')):
                 return True
