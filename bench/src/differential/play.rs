@@ -414,7 +414,7 @@ fn documented(
         {
             Documented::UniqueLater
         }
-        ("23503", "40P01") if case.itself() && has_moved => Documented::MoveLocks,
+        ("done" | "23503" | "23505", "40P01") if case.itself() && has_moved => Documented::MoveLocks,
         ("done" | "40001", "done")
             if case.itself()
                 && matches!(op, Op::MoveReferenced { .. } | Op::MoveReferencing { .. })
