@@ -83,3 +83,54 @@ fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+
+    /// `stock` references `items` by its number alone.
+    fn stock(columns: &str) -> crate::schema::Schema {
+        let check = "CREATE CONSTRAINT TRIGGER stock_item_fkey AFTER INSERT OR UPDATE ON public.stock FROM public.items NOT \
+            DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN ((new.item_id IS NOT NULL)) EXECUTE FUNCTION \
+            advisor.check_global_foreign_key('00000000000000aa', 'simple', 'restrict', 'no action')";
+        let reference = "CREATE CONSTRAINT TRIGGER stock_item_fkey_referenced AFTER DELETE OR UPDATE ON public.items FROM \
+            public.stock NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN ((old.item_id IS NOT NULL)) EXECUTE FUNCTION \
+            advisor.check_global_reference('00000000000000aa', 'simple', 'restrict', 'no action')";
+        schema([
+            table("stock").columns(columns).trigger("stock_item_fkey").with(|t| {
+                t.triggers[0].function = crate::global_keys::CHECK.to_owned();
+                t.triggers[0].definition = check.to_owned();
+            }),
+            table("items")
+                .columns("shop_id bigint, item_id bigint")
+                .primary_key("shop_id, item_id")
+                .trigger("stock_item_fkey_referenced")
+                .with(|t| {
+                    t.triggers[0].function = crate::global_keys::REFERENCE.to_owned();
+                    t.triggers[0].definition = reference.to_owned();
+                }),
+        ])
+    }
+
+    #[test]
+    fn names_the_native_key_and_the_rows_that_would_disagree() {
+        let schema = stock("shop_id bigint, item_id bigint");
+        let finding = one(&schema, "stock: distributed shop_id; items: distributed shop_id", "global-foreign-key-native");
+        assert_eq!(
+            finding.message,
+            "stock_item_fkey goes on as a native foreign key: (shop_id, item_id) references public.items (shop_id, item_id)"
+        );
+        assert_eq!(
+            finding.hint.as_deref().unwrap(),
+            "SELECT r.* FROM public.stock r JOIN public.items k ON r.item_id = k.item_id WHERE r.shop_id IS DISTINCT FROM k.shop_id;"
+        );
+    }
+
+    #[test]
+    fn is_silent_where_the_key_is_lost_or_stays() {
+        let rule = "global-foreign-key-native";
+        assert!(found(&stock("shop_id bigint, item_id bigint"), "", rule).is_empty());
+        let stranger = stock("place bigint, item_id bigint");
+        assert!(found(&stranger, "stock: distributed place; items: distributed shop_id", rule).is_empty());
+    }
+}
