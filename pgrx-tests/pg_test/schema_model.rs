@@ -215,7 +215,7 @@ mod tests {
     fn definitions_of_constraints_are_what_postgresql_says() {
         run(EVERYTHING);
         run("CREATE TABLE shop.\"Odd \"\"one\" (\"Id \"\"x\" int, t text, PRIMARY KEY (t, \"Id \"\"x\") DEFERRABLE INITIALLY DEFERRED);
-             CREATE TABLE shop.odd_two (a int UNIQUE DEFERRABLE, b int, c int, d text,
+             CREATE TABLE shop.odd_two (a int UNIQUE, b int, c int, d text, e int UNIQUE DEFERRABLE,
                  UNIQUE NULLS NOT DISTINCT (b), UNIQUE (c) INCLUDE (d), UNIQUE (c, b) WITH (fillfactor = 70),
                  UNIQUE (b, c), EXCLUDE USING btree (d WITH =));
              CREATE TABLE shop.\"select\" (a int CONSTRAINT one REFERENCES shop.odd_two (a) ON UPDATE CASCADE ON DELETE SET NULL
