@@ -494,16 +494,21 @@ def ready(case, statements):
     return case.snapshot(), case.checksums()
 
 
-def try_payments(server, which, options):
-    """The payment example with its events; then from a distribution that somebody chose badly."""
-    case = Case(server, "payments", os.path.join(options.out, "payments-%s" % which), options)
+def payments():
+    """The schema of the demonstration, with its rows."""
     schema = ""
     for name in ("payments.sql", "payments_rows.sql"):
         with open(os.path.join(PROJECT, "demo", name)) as file:
             schema += file.read()
+    return schema
+
+
+def try_payments(server, which, options):
+    """The payment example with its events; then from a distribution that somebody chose badly."""
+    case = Case(server, "payments", os.path.join(options.out, "payments-%s" % which), options)
     try:
         case.create()
-        case.sql(schema)
+        case.sql(payments())
         if which == "badly distributed":
             # Foreign keys that Citus refused were given up; the events spread by their own number.
             case.sql("ALTER TABLE payment_events DROP CONSTRAINT payment_events_payment_users_fk, DROP CONSTRAINT payment_events_payment_merchants_fk;"
@@ -561,13 +566,9 @@ class Writer(threading.Thread):
 def try_beside_a_writer(server, how, options):
     """The payment example while somebody writes events: with events distributed concurrently nobody waits for the copy."""
     case = Case(server, "beside", os.path.join(options.out, "beside-%s" % how.replace(" ", "-")), options)
-    schema = ""
-    for name in ("payments.sql", "payments_rows.sql"):
-        with open(os.path.join(PROJECT, "demo", name)) as file:
-            schema += file.read()
     try:
         case.create()
-        case.sql(schema)
+        case.sql(payments())
         # Without a key it has no replica identity, and changes could not be followed.
         case.sql("SELECT format('ALTER TABLE %s REPLICA IDENTITY FULL', relid) FROM pg_partition_tree('payment_events') WHERE isleaf \\gexec")
         case.install_advisor()

@@ -234,8 +234,8 @@ impl<'a> Layout<'a> {
 /// Looks up a column by its raw name.
 pub type FindColumn<'a> = fn(&Graph<'a>, TableId, &str) -> Option<ColumnId>;
 
-/// Distribution columns named by a request, or by a migration that has begun, where the table has none of that name. Names that do not exist at all are left
-/// out: somebody else refuses them.
+/// Distribution columns named by a request, or by a migration that has begun, where the table has none of that name. Names
+/// that do not exist at all are left out: somebody else refuses them.
 pub fn columns_asked_for(graph: &Graph<'_>, request: &Request) -> Vec<(TableId, String)> {
     let asked = request.overrides.0.iter().filter_map(|(written, entry)| {
         let column = entry.column.as_ref()?;

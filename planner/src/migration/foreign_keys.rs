@@ -2,7 +2,7 @@
 //! were or widened. With one of them in place Citus would turn its whole neighbourhood into managed local tables, and
 //! that is a dead end for tables with identity columns.
 
-use crate::graph::ColumnId;
+use crate::graph::{ColumnId, Edge};
 use crate::identifier::{RelationName, quote_identifier, quote_identifiers, quote_literal};
 use crate::layout::Placement;
 use crate::plan::ForeignKeyFate;
@@ -10,7 +10,7 @@ use crate::rules::ObjectType;
 use crate::schema::{ForeignKey, MatchType, ReferentialAction};
 
 use super::context::{ChangedForeignKey, Migration, described, regclass};
-use super::sql::{Failure, comment};
+use super::sql::{Block, Failure, comment};
 use super::{Phase, Step, local_tables, notebook};
 
 /// What the notebook calls them.
@@ -111,46 +111,64 @@ fn moving(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> Str
 
 fn create_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> Step {
     let name = &key.foreign_key.name;
-    let what = described(ObjectType::ForeignKey, name, key.table);
     let step =
         |statement, because| Step { phase: Phase::Constraints, relation: Some(key.table.clone()), statement, because };
     let (definition, because) = match &key.planned.fate {
         ForeignKeyFate::Lost { code } => {
             let reason = migration.reason(code, key.table, name);
             let because = format!("Citus cannot keep it. It was: {}", key.foreign_key.definition);
+            let what = described(ObjectType::ForeignKey, name, key.table);
             return step(comment(&format!("Not re-created: {what}. {reason}")), because);
         }
         ForeignKeyFate::Kept => (key.foreign_key.definition.clone(), format!("As it was. {}", looks_at_rows(key))),
         ForeignKeyFate::Widened { columns, on_update } => widened(migration, key, columns, *on_update),
     };
+    let is_changed = matches!(key.planned.fate, ForeignKeyFate::Widened { .. });
+    let note = is_changed.then(|| notebook::changed(key.table, name));
+    let (block, statements) = adding(migration, key.edge, key.foreign_key, &definition, note);
+    let statement = local_tables::preserving(migration, key.edge, block, statements).finish();
+    step(statement, because)
+}
+
+/// What adds a foreign key where it is not there yet, once both tables are in their places: the checks, and the statements behind
+/// them, `note` among them.
+pub(super) fn adding(
+    migration: &Migration<'_, '_>,
+    edge: &Edge,
+    key: &ForeignKey,
+    definition: &str,
+    note: Option<String>,
+) -> (Block, Vec<String>) {
+    let (table, name) = (migration.name(edge.referencing), &key.name);
     let is_there = format!(
         "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
-        regclass(key.table),
+        regclass(table),
         quote_literal(name)
     );
     let quoted = quote_identifier(name);
-    let add = format!("ALTER TABLE {} ADD CONSTRAINT {quoted} {definition}", key.table);
+    let add = format!("ALTER TABLE {table} ADD CONSTRAINT {quoted} {definition}");
     let mut block = migration.checked_block().return_if(&is_there);
-    for side in [key.edge.referencing, key.edge.referenced] {
+    for side in [edge.referencing, edge.referenced] {
         // A foreign key from a plain to a distributed table would be accepted, and not enforced.
         block = block.fail_if(
             &format!("NOT ({})", migration.is_placed(side)),
             &Failure::new(
-                format!("{what} cannot come back: {} is not in its place", migration.name(side)),
+                format!(
+                    "{} cannot come back: {} is not in its place",
+                    described(ObjectType::ForeignKey, name, table),
+                    migration.name(side)
+                ),
                 "Mend what an earlier step has reported, then run all these steps again.",
             )
             .detail(&quote_literal(&format!("{add};"))),
         );
     }
-    let mut statements = vec![add, notebook::back(KIND, key.table, name)];
-    if matches!(key.planned.fate, ForeignKeyFate::Widened { .. }) {
-        statements.push(notebook::changed(key.table, name));
+    let mut statements = vec![add, notebook::back(KIND, table, name)];
+    statements.extend(note);
+    if let Some(text) = &key.comment {
+        statements.push(format!("COMMENT ON CONSTRAINT {quoted} ON {table} IS {}", quote_literal(text)));
     }
-    if let Some(text) = &key.foreign_key.comment {
-        statements.push(format!("COMMENT ON CONSTRAINT {quoted} ON {} IS {}", key.table, quote_literal(text)));
-    }
-    let statement = local_tables::preserving(migration, key.edge, block, statements).finish();
-    step(statement, because)
+    (block, statements)
 }
 
 /// The clause of a widened foreign key, and what is different about it.
@@ -201,7 +219,7 @@ pub fn declared(key: &ForeignKey, referenced: &RelationName) -> String {
 }
 
 /// A foreign key in the order of clauses in which `pg_get_constraintdef` prints it.
-pub(super) fn clause(
+fn clause(
     key: &ForeignKey,
     columns: &str,
     target: &str,

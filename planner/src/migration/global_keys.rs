@@ -3,13 +3,13 @@
 
 use crate::global_keys::{Fate, GlobalForeignKey, UNIQUE, fate, global_foreign_keys};
 use crate::graph::ColumnId;
-use crate::identifier::{RelationName, quote_identifier, quote_identifiers, quote_literal};
+use crate::identifier::{RelationName, quote_literal};
 use crate::layout::Placement;
 use crate::schema::{ForeignKey, MatchType, ReferentialAction};
 
 use super::context::{Migration, regclass};
-use super::foreign_keys::{KIND, clause};
-use super::sql::{Failure, comment};
+use super::foreign_keys::{KIND, adding, declared};
+use super::sql::comment;
 use super::{Phase, Step, notebook};
 
 /// Those that do not stay, with what becomes of them.
@@ -93,15 +93,15 @@ fn native(migration: &Migration<'_, '_>, key: &GlobalForeignKey, fate: &Fate) ->
         columns.iter().map(|pair| graph.column(table, pick(pair)).name.clone()).collect()
     };
     let (from, to) = (names(referencing, |pair| pair.0), names(referenced, |pair| pair.1));
-    let declared = &key.declared;
+    let global = &key.declared;
     // With columns that are never NULL, MATCH FULL would refuse every row without a referenced one.
     let is_wider = columns.len() > key.edge.columns.len();
-    let match_type = if is_wider { MatchType::Simple } else { declared.match_type };
+    let match_type = if is_wider { MatchType::Simple } else { global.match_type };
     // SET NULL of all columns would be of those that are added, too.
-    let sets = matches!(declared.on_delete, ReferentialAction::SetNull | ReferentialAction::SetDefault);
-    let on_delete_columns = match declared.on_delete_columns.is_empty() && is_wider && sets {
-        true => declared.columns.clone(),
-        false => declared.on_delete_columns.clone(),
+    let sets = matches!(global.on_delete, ReferentialAction::SetNull | ReferentialAction::SetDefault);
+    let on_delete_columns = match global.on_delete_columns.is_empty() && is_wider && sets {
+        true => global.columns.clone(),
+        false => global.on_delete_columns.clone(),
     };
     let mut native = ForeignKey {
         columns: from,
@@ -109,15 +109,9 @@ fn native(migration: &Migration<'_, '_>, key: &GlobalForeignKey, fate: &Fate) ->
         match_type,
         on_delete_columns,
         on_update: *on_update,
-        ..declared.clone()
+        ..global.clone()
     };
-    let target = format!(
-        "{}({})",
-        migration.name(referenced),
-        quote_identifiers(native.referenced_columns.iter().map(String::as_str))
-    );
-    let list = quote_identifiers(native.columns.iter().map(String::as_str));
-    native.definition = clause(&native, &list, &target, match_type, *on_update);
+    native.definition = declared(&native, migration.name(referenced));
     Some(native)
 }
 
@@ -133,28 +127,7 @@ pub(super) fn create(migration: &Migration<'_, '_>) -> Vec<Step> {
             let Some(native) = native(migration, key, fate) else {
                 return step(comment(&format!("Not re-created: global foreign key {name} of {table}. {}", why(fate))), why(fate));
             };
-            let is_there = format!(
-                "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
-                regclass(table),
-                quote_literal(name)
-            );
-            let quoted = quote_identifier(name);
-            let add = format!("ALTER TABLE {table} ADD CONSTRAINT {quoted} {}", native.definition);
-            let mut block = migration.checked_block().return_if(&is_there);
-            for side in [key.edge.referencing, key.edge.referenced] {
-                block = block.fail_if(
-                    &format!("NOT ({})", migration.is_placed(side)),
-                    &Failure::new(
-                        format!("foreign key \"{name}\" of {table} cannot come back: {} is not in its place", migration.name(side)),
-                        "Mend what an earlier step has reported, then run all these steps again.",
-                    )
-                    .detail(&quote_literal(&format!("{add};"))),
-                );
-            }
-            let mut statements = vec![add, notebook::back(KIND, table, name)];
-            if let Some(text) = &native.comment {
-                statements.push(format!("COMMENT ON CONSTRAINT {quoted} ON {table} IS {}", quote_literal(text)));
-            }
+            let (block, statements) = adding(migration, &key.edge, &native, &native.definition, None);
             let because = format!(
                 "In the place of a global foreign key, on the distribution column and the partition key of {} as well. Every row is \
                  looked at: readers go on, writers of both tables wait.",

@@ -39,23 +39,17 @@ impl<'a> Domains<'a> {
         let mut forced: HashMap<TableId, Placement> = HashMap::new();
         // Labels first: what joins a labelled table without a label of its own joins its group.
         for (table, named) in overrides {
-            let (Some(label), Some(column)) = (&named.entry.group, &named.entry.column) else { continue };
-            let Some(column) = graph.find_column_or_backfill(*table, column) else { continue };
-            let group = groups.labelled(label, classes.class(*table, column));
-            forced.insert(*table, Placement::Distributed { column, group });
+            let entry = &named.entry;
+            if let (Some(label), Some(column)) = (&entry.group, &entry.column) {
+                let at = (*table, Role::Distributed, Some(column.as_str()));
+                forced.extend(groups.placement(graph, classes, at, Some(label)).map(|p| (*table, p)));
+            }
         }
         for (table, named) in overrides {
-            let placement = match named.entry.role {
-                Role::Local => Placement::Local,
-                Role::Reference => Placement::Reference,
-                Role::Distributed => {
-                    let column = named.entry.column.as_deref().and_then(|c| graph.find_column_or_backfill(*table, c));
-                    let Some(column) = column else { continue };
-                    let group = groups.of(classes.class(*table, column), classes, graph);
-                    Placement::Distributed { column, group }
-                }
-            };
-            forced.entry(*table).or_insert(placement);
+            let at = (*table, named.entry.role, named.entry.column.as_deref());
+            if let Some(placement) = groups.placement(graph, classes, at, None) {
+                forced.entry(*table).or_insert(placement);
+            }
         }
         let mut begun = BTreeSet::new();
         for (table, placement) in placements_begun(graph, classes, &mut groups) {
@@ -104,19 +98,8 @@ fn placements_begun(graph: &Graph<'_>, classes: &ColumnClasses, groups: &mut Gro
     let begun = graph.schema.unfinished.iter().flat_map(|u| &u.placements);
     let placed = begun.filter_map(|p| {
         let table = graph.find(&p.table).filter(|&t| !graph.is_partition(t))?;
-        let placement = match p.role {
-            Role::Local => Placement::Local,
-            Role::Reference => Placement::Reference,
-            Role::Distributed => {
-                let column = graph.find_column_or_backfill(table, p.distribution_column.as_deref()?)?;
-                let class = classes.class(table, column);
-                let group = match &p.colocation_group {
-                    Some(label) => groups.labelled(label, class),
-                    None => groups.of(class, classes, graph),
-                };
-                Placement::Distributed { column, group }
-            }
-        };
+        let at = (table, p.role, p.distribution_column.as_deref());
+        let placement = groups.placement(graph, classes, at, p.colocation_group.as_deref())?;
         Some((table, placement))
     });
     placed.collect()
@@ -141,6 +124,30 @@ struct Groups {
 }
 
 impl Groups {
+    /// Where a table of this role and distribution column goes, in the group of this label or of the column's class; `None`
+    /// where there is no such column.
+    fn placement(
+        &mut self,
+        graph: &Graph<'_>,
+        classes: &ColumnClasses,
+        (table, role, column): (TableId, Role, Option<&str>),
+        label: Option<&str>,
+    ) -> Option<Placement> {
+        Some(match role {
+            Role::Local => Placement::Local,
+            Role::Reference => Placement::Reference,
+            Role::Distributed => {
+                let column = graph.find_column_or_backfill(table, column?)?;
+                let class = classes.class(table, column);
+                let group = match label {
+                    Some(label) => self.labelled(label, class),
+                    None => self.of(class, classes, graph),
+                };
+                Placement::Distributed { column, group }
+            }
+        })
+    }
+
     fn labelled(&mut self, label: &str, class: ClassId) -> usize {
         let group = match self.taken.get(label) {
             Some(&group) => group,

@@ -69,8 +69,7 @@ impl<'s, 'a> Search<'s, 'a> {
         scope: &'s BTreeSet<TableId>,
         tick: &mut dyn FnMut(),
     ) -> Self {
-        let mut model = CostModel::new(graph, classes, &request.prices);
-        model.leave_aside(graph.planned_tables().filter(|t| !scope.contains(t)));
+        let mut model = cost_model(graph, classes, scope, &request.prices);
         let domains = Domains::new(graph, classes, &model, &overrides, scope, tick);
         let tables: Vec<TableId> = graph.planned_tables().collect();
         let reachable = domains.distributable.iter().map(|&t| model.load(t)).sum();
@@ -102,8 +101,7 @@ impl<'s, 'a> Search<'s, 'a> {
 
     /// What the terms would be at other prices.
     fn model_with(&self, prices: &Prices) -> CostModel<'s, 'a> {
-        let mut model = CostModel::new(self.graph, self.classes, prices);
-        model.leave_aside(self.graph.planned_tables().filter(|t| !self.scope.contains(t)));
+        let mut model = cost_model(self.graph, self.classes, self.scope, prices);
         model.set_reachable(self.reachable);
         model
     }
@@ -192,6 +190,18 @@ impl<'s, 'a> Search<'s, 'a> {
         let other = self.priced.heaviest_group(&choice)?;
         Some((self.domains.labels[group].clone(), self.domains.labels[other].clone()))
     }
+}
+
+/// The cost model of a plan that speaks of these tables.
+fn cost_model<'s, 'a>(
+    graph: &'a Graph<'a>,
+    classes: &'s ColumnClasses,
+    scope: &BTreeSet<TableId>,
+    prices: &Prices,
+) -> CostModel<'s, 'a> {
+    let mut model = CostModel::new(graph, classes, prices);
+    model.leave_aside(graph.planned_tables().filter(|t| !scope.contains(t)));
+    model
 }
 
 /// Tables that a foreign key references which is lost.
