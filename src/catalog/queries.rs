@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::rows::{Column, ColumnStatistics, Relation, Rows, Table};
 use super::{index_definitions, sizes};
 use crate::error::Result;
-use crate::pg::{relation, typed_rows};
+use crate::pg::{relation, settings, typed_rows};
 
 /// What newer servers have and older ones lack: a placeholder in the queries, and what it stands for.
 const DIALECT: &[(&str, &str)] = if cfg!(feature = "pg18") {
@@ -80,7 +80,8 @@ pub fn read() -> Result<Rows> {
 fn column_statistics(tables: &[u32], citus: bool) -> Result<Vec<ColumnStatistics>> {
     let mut statistics = query(include_str!("column_statistics.sql"), tables)?;
     if citus {
-        statistics.append(&mut query(include_str!("shard_statistics.sql"), tables)?);
+        let of_shards = settings::showing_shards(|| query(include_str!("shard_statistics.sql"), tables));
+        statistics.append(&mut of_shards?);
     }
     Ok(statistics)
 }
