@@ -1,7 +1,7 @@
 -- Bytes of every shard, in the order of the hash ranges; the rows of all, where each node has analysed its own; and the rows
 -- that were written over, as tables.sql counts them: here before the table was distributed, there since. Rows that distribution
--- has moved away from here are still there, so they do not count. Asks every node, so only an audit, or a plan of a cluster,
--- runs it.
+-- has moved away from here are still there, so they do not count. shard_name() leaves the schema out if that is public. Asks
+-- every node, so only an audit, or a plan of a cluster, runs it.
 WITH counted AS (
   SELECT a.key::int8 AS shardid, max((a.value ->> 0)::float8) AS rows, max((a.value ->> 1)::int8) AS changes
   FROM pg_catalog.run_command_on_all_nodes($$
@@ -11,7 +11,9 @@ WITH counted AS (
         + greatest(0, pg_stat_get_tuples_inserted(c.oid) - greatest(pg_stat_get_live_tuples(c.oid),
           CASE WHEN c.reltuples BETWEEN 0 AND 9e18 THEN c.reltuples::int8 END)))), '{}')
     FROM pg_catalog.pg_dist_shard s
-    JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(pg_catalog.shard_name(s.logicalrelid, s.shardid))$$) AS r
+    JOIN pg_catalog.pg_class l ON l.oid = s.logicalrelid
+    CROSS JOIN LATERAL parse_ident(pg_catalog.shard_name(s.logicalrelid, s.shardid)) AS shard (name)
+    JOIN pg_catalog.pg_class c ON c.relnamespace = l.relnamespace AND c.relname = shard.name[cardinality(shard.name)]$$) AS r
   CROSS JOIN LATERAL json_each(CASE WHEN r.success THEN r.result::json END) AS a
   GROUP BY a.key
 ),
