@@ -208,6 +208,7 @@ fn close_block(block: Block, open: &str) -> String {
             ),
         )
         .run("PERFORM set_config('client_min_messages', 'warning', true)")
+        .run(format!("PERFORM {SCHEMA}.recall(relation) FROM {SCHEMA}.keepsakes"))
         .run(HERE_ONLY)
         .run(format!("DROP SCHEMA {SCHEMA} CASCADE"))
         .run(EVERYWHERE)

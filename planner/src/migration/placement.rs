@@ -135,12 +135,13 @@ fn choose_concurrent(migration: &Migration<'_, '_>) -> Option<Step> {
 }
 
 /// Distributes a table while others write, where that was chosen, and ends the block. Nothing may be written or locked before
-/// in its transaction: Citus does it all in connections of its own. How many rows there are is known at the end.
+/// in its transaction: Citus does it all in connections of its own. How many rows there are is known at the end. Writers wait
+/// then for the shards that the transaction holds, and hold what is to be altered next: it has to end first.
 fn concurrently(block: Block, name: &RelationName, call: &str) -> Block {
     let literal = quote_literal(&name.to_string());
     block.run(format!(
         "IF statement_timestamp() = transaction_timestamp() AND EXISTS (SELECT FROM {SCHEMA}.keepsakes WHERE relation = {literal}) THEN\n    \
-         {QUIET};\n    {call};\n    PERFORM {SCHEMA}.recall({literal});\n    \
+         {QUIET};\n    {call};\n    COMMIT;\n    PERFORM {SCHEMA}.recall({literal});\n    \
          RAISE INFO USING MESSAGE = {};\n    RETURN;\n  END IF",
         quote_literal(&format!("{name}: distributed while others write"))
     ))
@@ -210,7 +211,17 @@ fn move_table(
     let foreign_keys = format!(
         "EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND (conrelid IN ({members}) OR confrelid IN ({members})))"
     );
-    let block = migration.checked_block().declare("kept text[]").return_if(&migration.is_placed(table)).fail_if(
+    let block = migration.checked_block().declare("kept text[]");
+    let block = match &meanwhile {
+        // A run that ended just behind it has put nothing back yet.
+        Some(_) => block.run(format!(
+            "IF {} THEN\n    PERFORM {SCHEMA}.recall({});\n    RETURN;\n  END IF",
+            migration.is_placed(table),
+            quote_literal(&name.to_string())
+        )),
+        None => block.return_if(&migration.is_placed(table)),
+    };
+    let block = block.fail_if(
         &foreign_keys,
         &Failure::new(
             format!("{name} still has foreign keys, or is referenced by some"),
