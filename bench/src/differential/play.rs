@@ -251,11 +251,9 @@ pub enum Documented {
     FollowsMove,
     MoveLocks,
     ChangedAndMoved,
-    UniqueLater,
     Order,
     OrderOfWaits,
     TruncateBeside,
-    ItselfLocksFirst,
     PendingEvents,
     NullLocksNothing,
 }
@@ -270,7 +268,7 @@ impl Documented {
                 "40001 of PostgreSQL itself, for a statement that meets a row moved to another partition"
             }
             Documented::MoveIntoInsert => {
-                "40P01: a row moves to a partition where another session inserts its key, and waits for the row: two unique indexes"
+                "40P01: a key leaves a row and comes to another partition, where another session has it and waits for that row: two unique indexes"
             }
             Documented::FollowsMove => {
                 "a referenced row deleted and inserted again meanwhile is found; natively only the deletion is seen"
@@ -281,18 +279,12 @@ impl Documented {
             Documented::ChangedAndMoved => {
                 "0A000: key changed and row moved in one UPDATE, with an action that needs both keys"
             }
-            Documented::UniqueLater => {
-                "both keys are violated: uniqueness across partitions is checked behind the statement, not in it"
-            }
             Documented::Order => "of several rows that violate, another one is met first",
             Documented::OrderOfWaits => {
                 "of several rows, another one is met first: one that has to be waited for, or one that violates"
             }
             Documented::TruncateBeside => {
                 "40P01 beside TRUNCATE: who has written to a partition, and then wants the whole, waits for its locks one by one"
-            }
-            Documented::ItselfLocksFirst => {
-                "40P01: in a table that references itself the referenced row is locked before the row's own key is waited for"
             }
             Documented::NullLocksNothing => {
                 "natively 40P01 beside TRUNCATE: a native check locks the referenced table before it looks whether the key is NULL"
@@ -333,24 +325,22 @@ pub fn compare(case: &Case, schedule: &Schedule, ours: &Trace, twin: &Trace) -> 
         if same_answer && same_time && mine.step == theirs.step {
             continue;
         }
+        let own_session = schedule.steps[mine.step].0;
         // What the other session was waiting with when this one began.
         let beside = ours.events.iter().find(|event| {
             event.blocked
                 && event.step < mine.step
-                && schedule.steps[event.step].0 != schedule.steps[mine.step].0
+                && schedule.steps[event.step].0 != own_session
                 && event.ended_after >= mine.ended_after
         });
-        let beside = beside.map(|event| &schedule.steps[event.step].1);
-        // A key may have come, or come back, by somebody else.
-        let is_key_brought =
-            schedule.steps.iter().any(|(session, op)| *session != schedule.steps[mine.step].0 && op.brings_key());
-        // A row moved before, in the same session.
-        let has_moved = schedule.steps[..mine.step].iter().any(|(session, op)| {
-            *session == schedule.steps[mine.step].0
-                && matches!(op, Op::MoveReferenced { .. } | Op::MoveReferencing { .. })
-        });
-        let why =
-            (mine.step == theirs.step).then(|| documented(case, op, mine, theirs, beside, is_key_brought, has_moved));
+        let around = Around {
+            case,
+            beside: beside.map(|event| &schedule.steps[event.step].1),
+            before: schedule.of_session_before(own_session, mine.step),
+            other_before: schedule.of_session_before(1 - own_session, mine.step),
+            is_key_brought: schedule.steps.iter().any(|(session, op)| *session != own_session && op.brings_key()),
+        };
+        let why = (mine.step == theirs.step).then(|| documented(&around, op, mine, theirs));
         return match why.flatten() {
             Some(documented) if excused => Verdict::Documented(documented),
             _ => Verdict::Differs(Some(mine.step)),
@@ -366,15 +356,41 @@ fn is_deadlock(event: &Event) -> bool {
     matches!(&event.answer, Answer::Refused(refusal) if refusal.state == "40P01")
 }
 
-fn documented(
-    case: &Case,
-    op: &Op,
-    mine: &Event,
-    theirs: &Event,
-    beside: Option<&Op>,
+/// What else there is in a schedule beside a statement.
+struct Around<'a> {
+    case: &'a Case,
+    /// What the other session was waiting with.
+    beside: Option<&'a Op>,
+    /// What this session has done before.
+    before: Vec<&'a Op>,
+    /// What the other session had begun before.
+    other_before: Vec<&'a Op>,
+    /// A key may have come, or come back, by somebody else.
     is_key_brought: bool,
-    has_moved: bool,
-) -> Option<Documented> {
+}
+
+impl Around<'_> {
+    /// This session's transaction, or the statement itself, takes a key from a row and gives it to another one, while
+    /// the other session waits with a row of the same key: it is in one partition, and wants the key's row of another.
+    fn takes_and_gives(&self, op: &Op) -> bool {
+        let given = |op: &Op, key: u64| op.keys_given(self.case).contains(&key);
+        op.keys_given(self.case).iter().any(|&key| {
+            let is_taken = op.takes(key) || in_transaction(&self.before).iter().any(|op| op.takes(key));
+            is_taken && self.beside.is_some_and(|beside| given(beside, key))
+        })
+    }
+}
+
+/// The statements of the transaction that the last of them is in.
+fn in_transaction<'a, 'b>(before: &'b [&'a Op]) -> &'b [&'a Op] {
+    let from = before.iter().rposition(|op| op.is_of_transactions()).map_or(0, |place| place + 1);
+    &before[from..]
+}
+
+fn documented(around: &Around, op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
+    let Around { case, beside, is_key_brought, .. } = *around;
+    // A row moved before, in the same session.
+    let has_moved = around.before.iter().any(|op| matches!(op, Op::MoveReferenced { .. } | Op::MoveReferencing { .. }));
     let refusal = |event: &Event| match &event.answer {
         Answer::Refused(refusal) => (refusal.state.clone(), refusal.message.clone()),
         Answer::Done { .. } => ("done".to_string(), String::new()),
@@ -399,31 +415,21 @@ fn documented(
         {
             Documented::FollowsMove
         }
-        ("23505", "23505") if mine.blocked != theirs.blocked => Documented::UniqueLater,
-        ("23503" | "40001" | "40P01", "23505") => Documented::UniqueLater,
-        ("23503", "23503") if matches!(op, Op::ChangeKey { .. }) && theirs.blocked && !mine.blocked => {
-            Documented::UniqueLater
-        }
-        // Natively it waits for the other one's key first.
-        ("23503", _)
-            if case.itself()
-                && matches!(op, Op::InsertReferencing { .. })
-                && both(&conflicts)
-                && (theirs.blocked || is_deadlock(theirs))
-                && !mine.blocked =>
-        {
-            Documented::UniqueLater
-        }
         ("done" | "23503" | "23505", "40P01") if case.itself() && has_moved => Documented::MoveLocks,
-        ("done" | "40001", "done")
+        ("done" | "40001", "done") if case.itself() && op.moves() && mine.blocked && !theirs.blocked => {
+            Documented::MoveLocks
+        }
+        // The row that the other one has moved has locked the row that it references.
+        ("23503", "23503")
             if case.itself()
-                && matches!(op, Op::MoveReferenced { .. } | Op::MoveReferencing { .. })
                 && mine.blocked
-                && !theirs.blocked =>
+                && !theirs.blocked
+                && matches!(op, Op::DeleteReferenced { .. } | Op::DeleteMember { .. } | Op::ChangeKey { .. })
+                && in_transaction(&around.other_before).iter().any(|op| op.moves()) =>
         {
             Documented::MoveLocks
         }
-        _ if op.has_several_rows() && both(&violations) => Documented::Order,
+        _ if op.has_several_rows() && both(&violations) || op.is_on_all_rows() && both(&["40001"]) => Documented::Order,
         // Both met what they have to wait for, or cannot wait for: the one first, and the other.
         _ if op.has_several_rows()
             && both(&conflicts)
@@ -431,9 +437,21 @@ fn documented(
         {
             Documented::OrderOfWaits
         }
+        // The one waited first, and what the other violates was gone then.
+        ("23503" | "23505", "done") | ("done", "23503" | "23505")
+            if op.is_on_several_rows() && mine.blocked != theirs.blocked && (mine_state == "done") == mine.blocked =>
+        {
+            Documented::OrderOfWaits
+        }
+        // Who waits in a statement on many rows has locked those before the one that it waits for.
+        ("done", "40P01") | ("40P01", "done") | ("done", "done")
+            if beside.is_some_and(Op::is_on_all_rows)
+                && (mine.blocked != theirs.blocked || is_deadlock(mine) || is_deadlock(theirs)) =>
+        {
+            Documented::OrderOfWaits
+        }
         ("40P01", _) if matches!(beside, Some(Op::Truncate(_))) => Documented::TruncateBeside,
-        ("40P01", _) if case.itself() && beside.is_some_and(Op::references) => Documented::ItselfLocksFirst,
-        ("40P01", "done") if matches!(op, Op::MoveReferenced { .. }) => Documented::MoveIntoInsert,
+        ("40P01", "done" | "23503" | "23505") if around.takes_and_gives(op) => Documented::MoveIntoInsert,
         ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
         ("done", "40P01") if (op.ends_deferral() || op.inserts_null()) && matches!(beside, Some(Op::Truncate(_))) => {
             Documented::NullLocksNothing

@@ -2,7 +2,8 @@
 
 use pgrx::pg_sys::Datum;
 
-use super::super::unique::Checked;
+use super::super::triggers;
+use super::super::unique::{Checked, check_row_of};
 use super::binding::Referencing;
 use super::presence::lock_key;
 use super::terms::Match;
@@ -58,6 +59,20 @@ fn is_unchanged(call: &Call, from: &Referencing, key: &[Datum]) -> bool {
             };
             from.references_the_same(&plain(|(before, _)| before), &plain(|(_, new)| new))
         })
+}
+
+/// In a table that references itself a row's own key comes before the one that it references: natively the unique index
+/// has seen to it by then. Else who brings the same key, and who waits for him, may each have locked what the other needs.
+pub fn check_own_key(call: &Call, from: &Referencing) -> Checked {
+    // What is deferred has had its own key checked at the end of its statement.
+    let is_deferred = call.is_deferrable() && !call.is_at_end_of_query();
+    let Some(unique) = from.unique().filter(|_| !is_deferred) else { return Ok(()) };
+    let Some(home) = unique.position(from.table) else { return Ok(()) };
+    let mut room = [Datum::from(0); MOST_COLUMNS];
+    match triggers::new_key(call, &unique.key, unique.members[home].columns(), &mut room) {
+        Some(key) => check_row_of(unique, from.table, key),
+        None => Ok(()),
+    }
 }
 
 /// Checks one row's key at once.
