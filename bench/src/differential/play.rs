@@ -370,13 +370,14 @@ struct Around<'a> {
 }
 
 impl Around<'_> {
-    /// This session's transaction, or the statement itself, takes a key from a row and gives it to another one, while
-    /// the other session waits with a row of the same key: it is in one partition, and wants the key's row of another.
-    fn takes_and_gives(&self, op: &Op) -> bool {
+    /// This session's transaction has the key of a row that it has written or taken, and writes another row of that key,
+    /// while the other session waits with one: it is in one partition, and wants the key's row of another.
+    fn writes_key_again(&self, op: &Op) -> bool {
         let given = |op: &Op, key: u64| op.keys_given(self.case).contains(&key);
         op.keys_given(self.case).iter().any(|&key| {
-            let is_taken = op.takes(key) || in_transaction(&self.before).iter().any(|op| op.takes(key));
-            is_taken && self.beside.is_some_and(|beside| given(beside, key))
+            let has_key = op.takes(key)
+                || in_transaction(&self.before).iter().any(|op| op.takes(key) || op.writes(self.case, key));
+            has_key && self.beside.is_some_and(|beside| given(beside, key))
         })
     }
 }
@@ -451,7 +452,7 @@ fn documented(around: &Around, op: &Op, mine: &Event, theirs: &Event) -> Option<
             Documented::OrderOfWaits
         }
         ("40P01", _) if matches!(beside, Some(Op::Truncate(_))) => Documented::TruncateBeside,
-        ("40P01", "done" | "23503" | "23505") if around.takes_and_gives(op) => Documented::MoveIntoInsert,
+        ("40P01", "done" | "23503" | "23505") if around.writes_key_again(op) => Documented::MoveIntoInsert,
         ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
         ("done", "40P01") if (op.ends_deferral() || op.inserts_null()) && matches!(beside, Some(Op::Truncate(_))) => {
             Documented::NullLocksNothing

@@ -259,6 +259,17 @@ impl Op {
         }
     }
 
+    /// A row that has the key is written, and keeps it.
+    pub fn writes(&self, case: &Case, key: u64) -> bool {
+        match self {
+            Op::Caught(op) => op.writes(case, key),
+            Op::TouchReferenced { key: of } => *of == key,
+            Op::ChangeReference { row, .. } => case.itself() && row.is_none_or(|row| row == key),
+            Op::TouchReferencing { row } => case.itself() && *row == key,
+            _ => self.keys_given(case).contains(&key),
+        }
+    }
+
     /// A row goes to another partition.
     pub fn moves(&self) -> bool {
         match self {

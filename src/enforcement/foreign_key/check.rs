@@ -8,7 +8,7 @@ use super::binding::Referencing;
 use super::presence::lock_key;
 use super::terms::Match;
 use super::violation::{not_present, partly_null};
-use crate::pg::key::MOST_COLUMNS;
+use crate::pg::key::{KeyType, MOST_COLUMNS};
 use crate::pg::row_trigger::{Call, Event};
 use crate::pg::rows::with_snapshot;
 use crate::pg::scratch::scratch;
@@ -36,7 +36,9 @@ pub fn new_key<'a>(
         let passes = nulls == width || from.terms.matching == Match::Simple;
         return if passes { Ok(None) } else { Err(partly_null(from)) };
     }
-    if call.event() == Event::Update && is_unchanged(call, from, &room[..width]) {
+    if call.event() == Event::Update
+        && (is_unchanged(call, from, &room[..width]) || is_left_to_action(call, from, &room[..width]))
+    {
         return Ok(None);
     }
     for (value, column) in room.iter_mut().zip(&from.key.columns) {
@@ -58,6 +60,30 @@ fn is_unchanged(call: &Call, from: &Referencing, key: &[Datum]) -> bool {
                 columns().map(|(column, (&before, &new))| column.plain(side((before, new)))).collect()
             };
             from.references_the_same(&plain(|(before, _)| before), &plain(|(_, new)| new))
+        })
+}
+
+/// Whether the row references the key that it has had itself until now. What becomes of it is up to the action, which is
+/// called behind this for the same row, and natively before it: it changes the row again, or refuses, or finds the key.
+fn is_left_to_action(call: &Call, from: &Referencing, key: &[Datum]) -> bool {
+    let to = &from.referenced;
+    let (Some(home), Some(old)) = (to.position(from.table), call.old_row()) else { return false };
+    let numbers = to.members[home].columns();
+    let before: Option<Vec<Datum>> = numbers.iter().map(|&number| old.column(number)).collect();
+    let Some(before) = before else { return false };
+    let new = call.new_row();
+    let is_same =
+        to.key.columns.iter().zip(&before).zip(numbers).all(|((column, &before), &number)| {
+            new.column(number).is_some_and(|after| column.same_image(before, after))
+        });
+    !is_same
+        && scratch(|| {
+            let plain = |key_type: &KeyType, key: &[Datum]| -> Vec<Datum> {
+                key_type.columns.iter().zip(key).map(|(column, &value)| column.plain(value)).collect()
+            };
+            let mut converted = Vec::with_capacity(key.len());
+            from.convert(&plain(&from.key, key), &mut converted).is_some()
+                && to.key.compare(&converted, &plain(&to.key, &before)).is_eq()
         })
 }
 
