@@ -370,6 +370,14 @@ struct Around<'a> {
 }
 
 impl Around<'_> {
+    /// The other session waits for one row of a statement that has written several, one of them of this key.
+    fn comes_behind_in_wait(&self, op: &Op) -> bool {
+        let given = op.keys_given(self.case);
+        self.beside.is_some_and(|beside| {
+            beside.is_on_several_rows() && beside.keys_given(self.case).iter().any(|key| given.contains(key))
+        })
+    }
+
     /// This session's transaction has the key of a row that it has written or taken, and writes another row of that key,
     /// while the other session waits with one: it is in one partition, and wants the key's row of another.
     fn writes_key_again(&self, op: &Op) -> bool {
@@ -452,8 +460,14 @@ fn documented(around: &Around, op: &Op, mine: &Event, theirs: &Event) -> Option<
             Documented::OrderOfWaits
         }
         ("40P01", _) if matches!(beside, Some(Op::Truncate(_))) => Documented::TruncateBeside,
+        // The rows behind the one that it waits for are in their indexes, too.
+        ("40P01", "done" | "23503" | "23505") if around.comes_behind_in_wait(op) => Documented::OrderOfWaits,
         ("40P01", "done" | "23503" | "23505") if around.writes_key_again(op) => Documented::MoveIntoInsert,
         ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
+        // MATCH FULL, and a part of the key is NULL.
+        ("23503", "40P01") if op.inserts_null() && matches!(beside, Some(Op::Truncate(_))) => {
+            Documented::NullLocksNothing
+        }
         ("done", "40P01") if (op.ends_deferral() || op.inserts_null()) && matches!(beside, Some(Op::Truncate(_))) => {
             Documented::NullLocksNothing
         }
