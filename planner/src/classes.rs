@@ -319,7 +319,7 @@ impl KeysByEntity {
     pub fn new(graph: &Graph<'_>) -> Self {
         let mut keys: HashMap<String, Vec<(TableId, ColumnId)>> = HashMap::new();
         for table in graph.planned_tables() {
-            let Some(key) = single_column_key(graph, table) else { continue };
+            let Some(key) = own_key(graph, table) else { continue };
             let name = graph.table(table).name.name.to_lowercase();
             let plain = name.strip_prefix("dim_").or_else(|| name.strip_suffix("_dim")).unwrap_or(&name);
             let names = BTreeSet::from([spelling(&singular(plain)), spelling(plain)]);
@@ -354,18 +354,24 @@ pub fn means_the_same(graph: &Graph<'_>, a: (TableId, ColumnId), b: (TableId, Co
     name(a) == name(b) && (name(a) != "id" || a.0 == b.0) || named_after(a, b) || named_after(b, a)
 }
 
-/// The column of a one-column primary key.
-pub fn single_column_key(graph: &Graph<'_>, table: TableId) -> Option<ColumnId> {
+/// The column of the primary key that tells the rows apart: its only one, or `id` behind one that says whose they are. A
+/// migration puts the distribution column in front of keys, and columns named after the table mean it as before.
+fn own_key(graph: &Graph<'_>, table: TableId) -> Option<ColumnId> {
     let is_primary = |kind| kind == ConstraintKind::PrimaryKey;
     let index =
         graph.table(table).indexes.iter().find(|i| i.constraint.as_ref().is_some_and(|c| is_primary(c.kind)))?;
-    let mut keys = index.columns.iter().filter(|c| c.key);
-    let only = keys.next()?;
-    if keys.next().is_some() { None } else { graph.find_column(table, only.column.as_deref()?) }
+    let keys = index.columns.iter().filter(|c| c.key).map(|c| graph.find_column(table, c.column.as_deref()?));
+    let keys: Vec<ColumnId> = keys.collect::<Option<_>>()?;
+    let is_id = |&column: &ColumnId| spelling(proper_name(graph, (table, column))) == "id";
+    match *keys {
+        [only] => Some(only),
+        [a, b] if is_id(&a) != is_id(&b) => Some(if is_id(&a) { a } else { b }),
+        _ => None,
+    }
 }
 
 fn is_key(graph: &Graph<'_>, at: (TableId, ColumnId)) -> bool {
-    single_column_key(graph, at.0) == Some(at.1)
+    own_key(graph, at.0) == Some(at.1)
 }
 
 /// The English singular, as far as table names need it.

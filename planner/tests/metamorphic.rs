@@ -472,7 +472,8 @@ fn a_plan_that_is_still_there_is_not_passed_over_when_a_foreign_key_goes() {
             let after = outcome(&after_plan);
             let others = changed(&before.assignment, &after.assignment);
             let missing = || format!("{} of {}", key.name, graph.table(edge.referencing).name);
-            judged += usize::from(changes_only_what_must((&schema, &before), (&less, &after), &by_name, &name, missing));
+            judged +=
+                usize::from(changes_only_what_must((&schema, &before), (&less, &after), &by_name, &name, missing));
             taken += 1;
             unchanged += usize::from(others.is_empty());
             let what = || format!("{name}: without {} of {}: {others:?}", key.name, graph.table(edge.referencing).name);
@@ -536,7 +537,8 @@ fn a_table_less_changes_the_plan_only_around_it() {
             let after = planned(&less, Assignment::default());
             let others = changed(&before.assignment, &after.assignment);
             let missing = || format!("table {}", graph.table(table).name);
-            judged += usize::from(changes_only_what_must((&schema, &before), (&less, &after), &by_name, &name, missing));
+            judged +=
+                usize::from(changes_only_what_must((&schema, &before), (&less, &after), &by_name, &name, missing));
             taken += 1;
             unchanged += usize::from(others.is_empty());
             let outside: Vec<_> = graph

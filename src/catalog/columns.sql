@@ -3,7 +3,8 @@ SELECT a.attrelid::int8 AS relation, a.attnum AS number, a.attname AS name, a.at
   a.attcollation::int8 AS collation,
   cn.nspname AS collation_schema, co.collname AS collation_name, co.collisdeterministic AS deterministic,
   a.attgenerated AS generated, a.attidentity AS identity,
-  CASE WHEN d.oid IS NOT NULL THEN pg_get_expr(d.adbin, d.adrelid) END AS "default",
+  -- Only what is generated speaks of other columns; else the table need not be opened.
+  CASE WHEN d.oid IS NOT NULL THEN pg_get_expr(d.adbin, CASE WHEN a.attgenerated <> '' THEN d.adrelid ELSE 0 END) END AS "default",
   a.attoptions AS options,
   ds.description AS comment
 FROM relation r

@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use pgrx::pg_sys;
 use serde::de::DeserializeOwned;
 
-use super::rows::{Column, Relation, Rows, Table};
+use super::rows::{Column, ColumnStatistics, Relation, Rows, Table};
 use super::{index_definitions, sizes};
 use crate::error::Result;
-use crate::pg::{relation, typed_rows};
+use crate::pg::{relation, settings, typed_rows};
 
 /// What newer servers have and older ones lack: a placeholder in the queries, and what it stands for.
 const DIALECT: &[(&str, &str)] = if cfg!(feature = "pg18") {
@@ -52,7 +52,7 @@ pub fn read() -> Result<Rows> {
             database: query(include_str!("database.sql"), &own)?,
             schemas: query(include_str!("schemas.sql"), &own)?,
             parents: query(include_str!("parents.sql"), &own)?,
-            column_statistics: query(include_str!("column_statistics.sql"), &own)?,
+            column_statistics: column_statistics(&own, citus)?,
             indexes: query(include_str!("indexes.sql"), &own)?,
             index_columns: query(include_str!("index_columns.sql"), &own)?,
             foreign_keys: query(include_str!("foreign_keys.sql"), &own)?,
@@ -74,6 +74,16 @@ pub fn read() -> Result<Rows> {
         index_definitions::fill(&mut rows)?;
         Ok(rows)
     })
+}
+
+/// What ANALYZE has found, behind it what it has found in shards that are here: that is what counts.
+fn column_statistics(tables: &[u32], citus: bool) -> Result<Vec<ColumnStatistics>> {
+    let mut statistics = query(include_str!("column_statistics.sql"), tables)?;
+    if citus {
+        let of_shards = settings::showing_shards(|| query(include_str!("shard_statistics.sql"), tables));
+        statistics.append(&mut of_shards?);
+    }
+    Ok(statistics)
 }
 
 /// What columns of indexes are called, of which type they are, and which collations are not those of their columns. Of an

@@ -1,6 +1,6 @@
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, pg_get_userbyid(c.relowner) AS owner,
   c.relpersistence AS persistence,
-  CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END AS partition_bound,
+  CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, 0) END AS partition_bound,
   c.relispartition AS is_partition,
   p.partstrat AS partition_strategy,
   p.partattrs::int2[] AS partition_columns,

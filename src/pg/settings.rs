@@ -44,6 +44,11 @@ pub fn without_row_security<R>(work: impl FnOnce() -> R) -> R {
     with(&[(c"row_security", c"off")], work)
 }
 
+/// Runs `work` so that Citus lets it see the shards in the catalog, which it hides from clients.
+pub fn showing_shards<R>(work: impl FnOnce() -> R) -> R {
+    with(&[(c"citus.override_table_visibility", c"off")], work)
+}
+
 fn with<R>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> R) -> R {
     // SAFETY: the nest level is ours, and left when `work` is done; where it raises, the abort of the (sub)transaction
     // leaves it. Names and values are terminated by zero bytes and settable by anyone.

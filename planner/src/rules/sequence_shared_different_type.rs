@@ -54,11 +54,15 @@ fn drawing<'a>(layout: &Layout<'a>, table: TableId) -> impl Iterator<Item = (usi
     })
 }
 
+/// Whether any column that draws from a sequence is of another type than this one.
+fn is_mixed(graph: &Graph<'_>, sequence: &RelationName, column: &Column) -> bool {
+    graph.drawing_from(sequence).iter().any(|&(t, c)| graph.column(t, c).data_type != column.data_type)
+}
+
 /// The first column that shares its sequence with one of another type: of the same table or one that Citus knows.
 fn clash<'a>(layout: &Layout<'a>, table: TableId, known: &[TableId]) -> Option<(&'a Column, &'a Column, String)> {
     drawing(layout, table).find_map(|(_, column, sequence)| {
-        let all_alike = |&(t, c): &(TableId, usize)| layout.graph.column(t, c).data_type == column.data_type;
-        if layout.graph.drawing_from(sequence).iter().all(all_alike) {
+        if !is_mixed(layout.graph, sequence, column) {
             return None;
         }
         let others = known.iter().chain(std::iter::once(&table)).flat_map(|&t| drawing(layout, t).map(move |d| (t, d)));
@@ -105,6 +109,10 @@ fn refuses(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> Option<
 }
 
 fn conversion(layout: &Layout<'_>, table: TableId, known: &dyn Fn(TableId) -> bool) -> Option<String> {
+    // Which tables are known is asked only where it matters.
+    if drawing(layout, table).all(|(_, column, sequence)| !is_mixed(layout.graph, sequence, column)) {
+        return None;
+    }
     let known: Vec<TableId> = layout.graph.planned_tables().filter(|&t| known(t)).collect();
     clash(layout, table, &known).map(|(.., message)| message)
 }

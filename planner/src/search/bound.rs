@@ -7,9 +7,10 @@
 //! so much for each unit below a target is at least any smaller price of the same units.
 
 use super::cost::Cost;
-use super::solver::{PairCost, Problem, Shortfall};
+use super::solver::{MANY, PairCost, Problem, Shortfall};
 
 /// A problem with its costs shifted.
+#[derive(Clone)]
 pub struct Shifted {
     /// Costs of the problem's variables, and behind them those of the shared groups: closed, open.
     pub values: Vec<Vec<Cost>>,
@@ -43,17 +44,17 @@ const PATIENCE: usize = 6;
 /// A pass counts as one that does if it brings the bound nearer to the best known by this part of the way.
 const PROGRESS: Cost = 256;
 
-/// Costs of pairs that the passes of one multiplier look at, so that a large problem takes time in proportion to its size.
-const LOOKS: usize = 500_000;
-
-/// Passes that every problem gets.
-const FEWEST_PASSES: usize = 4;
+/// Passes over a problem of [`MANY`] variables, all multipliers together.
+const PASSES_OF_MANY: usize = 10;
 
 /// Told choices that the shifted costs suggest, says what the best one known costs: there is no use in a bound beyond it.
 pub type Improve<'i> = dyn FnMut(Vec<usize>, &mut dyn FnMut()) -> Cost + 'i;
 
 /// The best bound of a few multipliers.
 pub fn tighten(problem: &Problem, improve: &mut Improve<'_>, tick: &mut dyn FnMut()) -> Shifted {
+    if problem.values.len() > MANY {
+        return approach(problem, improve, tick);
+    }
     let slope = problem.shortfall.slope;
     let mut best: Option<Shifted> = None;
     for multiplier in [0, slope / 16, slope / 4, slope] {
@@ -68,6 +69,37 @@ pub fn tighten(problem: &Problem, improve: &mut Improve<'_>, tick: &mut dyn FnMu
         }
     }
     best.expect("there is a multiplier")
+}
+
+/// The best bound of a few passes with a multiplier each, going on from where the last has left the costs: a larger one where the
+/// choice that they suggest spreads less than the target, a smaller one where it spreads more, by steps that become smaller.
+fn approach(problem: &Problem, improve: &mut Improve<'_>, tick: &mut dyn FnMut()) -> Shifted {
+    let mut shifted = with_multiplier(problem, 0);
+    let (shape, mut costs) = Shape::of(&shifted, problem.values.len());
+    let mut best: Option<(Shifted, Costs)> = None;
+    let (mut step, mut was_short) = (problem.shortfall.slope / 4, true);
+    let mut scratch = Vec::new();
+    for _ in 0..PASSES_OF_MANY {
+        shape.pass(&mut costs, &mut scratch, tick);
+        shifted.bound = shifted.constant + shifted.residual_of_all(problem) + shape.sum_of_least(&costs);
+        if best.as_ref().is_none_or(|(b, _)| shifted.bound > b.bound) {
+            best = Some((shifted.clone(), costs.clone()));
+        }
+        let choice = shape.decode(&costs);
+        let is_short = problem.spread(&choice) < problem.shortfall.target;
+        let known = improve(choice, tick);
+        if best.as_ref().is_some_and(|(b, _)| b.bound >= known) {
+            break;
+        }
+        if is_short != was_short {
+            (step, was_short) = ((step / 2).max(1), is_short);
+        }
+        let next = if is_short { shifted.multiplier + step } else { shifted.multiplier - step };
+        shifted.reprice(problem, &shape, &mut costs, next.clamp(0, problem.shortfall.slope));
+    }
+    let (mut best, costs) = best.expect("there is a pass");
+    best.take(&shape, &costs);
+    best
 }
 
 /// Whether a bound shows that every choice costs more than this.
@@ -232,6 +264,19 @@ impl Shape {
         own.iter_mut().zip(&*shares).for_each(|(own, share)| *own -= share * ahead as Cost);
     }
 
+    /// Shifts the costs of every variable, there and back.
+    fn pass(&self, costs: &mut Costs, scratch: &mut Vec<Cost>, tick: &mut dyn FnMut()) {
+        for there in [true, false] {
+            for at in 0..self.order.len() {
+                if at.is_multiple_of(64) {
+                    tick();
+                }
+                let at = if there { at } else { self.order.len() - 1 - at };
+                self.shift_one(costs, self.order[at], there, scratch);
+            }
+        }
+    }
+
     /// The least of each variable and of each pair, added up.
     fn sum_of_least(&self, costs: &Costs) -> Cost {
         let values: Cost = (0..self.order.len()).map(|v| minimum(&costs.values[self.values_of(v)])).sum();
@@ -275,32 +320,19 @@ impl Shifted {
     /// Shifts until the bound is as good as it gets, or reaches what is known. Returns that, and the load that the last choice
     /// spreads which the costs suggest.
     fn shift(&mut self, problem: &Problem, improve: &mut Improve<'_>, tick: &mut dyn FnMut()) -> (Cost, Cost) {
-        let spread = |choice: &[usize]| {
-            let all = choice.iter().enumerate().filter(|&(v, &value)| problem.values[v][value].group.is_some());
-            all.map(|(v, _)| problem.loads[v]).sum::<Cost>()
-        };
         let (shape, mut costs) = Shape::of(self, problem.values.len());
         let base = self.constant + self.residual_of_all(problem);
         let first = shape.decode(&costs);
-        let mut spreads = spread(&first);
+        let mut spreads = problem.spread(&first);
         let mut known = improve(first, tick);
         let mut best = (base + shape.sum_of_least(&costs), costs.clone());
         let mut stale = 0;
         let mut scratch = Vec::new();
-        let passes = (LOOKS / costs.pairs.len().max(1)).clamp(FEWEST_PASSES, PASSES);
-        for pass in 0..passes {
+        for pass in 0..PASSES {
             if best.0 >= known || stale >= PATIENCE {
                 break;
             }
-            for there in [true, false] {
-                for at in 0..shape.order.len() {
-                    if at.is_multiple_of(64) {
-                        tick();
-                    }
-                    let at = if there { at } else { shape.order.len() - 1 - at };
-                    shape.shift_one(&mut costs, shape.order[at], there, &mut scratch);
-                }
-            }
+            shape.pass(&mut costs, &mut scratch, tick);
             let bound = base + shape.sum_of_least(&costs);
             if bound - best.0 > (known - best.0) / PROGRESS {
                 stale = 0;
@@ -313,13 +345,25 @@ impl Shifted {
             }
             if pass.is_power_of_two() || pass == 0 {
                 let choice = shape.decode(&costs);
-                spreads = spread(&choice);
+                spreads = problem.spread(&choice);
                 known = improve(choice, tick);
             }
         }
         self.bound = best.0;
         self.take(&shape, &best.1);
         (known, spreads)
+    }
+
+    /// Prices the load by another multiplier, in costs that have been shifted since.
+    fn reprice(&mut self, problem: &Problem, shape: &Shape, costs: &mut Costs, multiplier: Cost) {
+        let more = multiplier - self.multiplier;
+        for (variable, (values, load)) in problem.values.iter().zip(&problem.loads).enumerate() {
+            let own = &mut costs.values[shape.values_of(variable)];
+            let spreading = own.iter_mut().zip(values).filter(|(_, value)| value.group.is_some());
+            spreading.for_each(|(cost, _)| *cost -= more * load);
+        }
+        self.constant += more * problem.shortfall.target;
+        self.multiplier = multiplier;
     }
 
     /// What is to be added for the shortfall whatever the choice is.

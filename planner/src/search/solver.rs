@@ -38,6 +38,14 @@ pub struct Problem {
     pub shortfall: Shortfall,
 }
 
+impl Problem {
+    /// Load that a choice spreads.
+    pub fn spread(&self, choice: &[usize]) -> Cost {
+        let all = choice.iter().enumerate().filter(|&(v, &value)| self.values[v][value].group.is_some());
+        all.map(|(v, _)| self.loads[v]).sum()
+    }
+}
+
 /// What it costs to spread this much load and no more: so much for each unit short of a target.
 #[derive(Clone, Copy, Debug)]
 pub struct Shortfall {
@@ -78,7 +86,7 @@ const ROUNDS: usize = 40;
 
 /// Best starts that are improved by moving two variables at once, where there are not too many to do it.
 const FINALISTS: usize = 3;
-const MANY: usize = 1_000;
+pub const MANY: usize = 1_000;
 
 /// The best choice, from these starts. `tick` is called often; it may unwind to cancel.
 pub fn solve(problem: &Problem, starts: Vec<Vec<usize>>, tick: &mut dyn FnMut()) -> Solution {

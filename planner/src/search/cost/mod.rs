@@ -273,7 +273,21 @@ impl<'g, 'a> CostModel<'g, 'a> {
                 t.kind == "distributed" && t.distribution_column.as_deref() == layout.distribution_column_name(table)
             }),
         };
-        if stays { 0 } else { self.elsewhere + self.load(table) * MOVE_PERCENT / 100 }
+        // The foreign key that told what its column went with may be lost for it: another that goes with nothing is no better.
+        let alone = match layout.placement(table) {
+            Placement::Distributed { column, .. }
+                if now.is_some_and(|t| t.kind == "distributed") && !self.classes.is_shared(table, column) =>
+            {
+                self.alone(table)
+            }
+            _ => 0,
+        };
+        if stays { 0 } else { self.elsewhere + alone + self.load(table) * MOVE_PERCENT / 100 }
+    }
+
+    /// A table distributed by a column that no other shares.
+    fn alone(&self, table: TableId) -> Cost {
+        self.local_table + self.load(table) * ALONE_PERCENT / 100
     }
 
     /// A table that stays on the coordinator while others leave it; those in which tools keep their own books may.
@@ -358,7 +372,7 @@ impl<'g, 'a> CostModel<'g, 'a> {
         if self.loads.guessed && !stands && self.is_bold_guess(table, column) {
             charge(Term::Alone, load + POINT);
         } else if !self.classes.is_shared(table, column) {
-            charge(Term::Alone, self.local_table + load * ALONE_PERCENT / 100);
+            charge(Term::Alone, self.alone(table));
         }
         if !leads_an_index(self.graph.table(table), &c.name) && self.graph.backfill(table, column).is_none() {
             charge(Term::Unindexed, load / 500);
