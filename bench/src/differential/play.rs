@@ -256,6 +256,7 @@ pub enum Documented {
     TruncateBeside,
     PendingEvents,
     NullLocksNothing,
+    EndsEarlier,
 }
 
 impl Documented {
@@ -288,6 +289,9 @@ impl Documented {
             }
             Documented::NullLocksNothing => {
                 "natively 40P01 beside TRUNCATE: a native check locks the referenced table before it looks whether the key is NULL"
+            }
+            Documented::EndsEarlier => {
+                "a wait for a row of a subtransaction within a savepoint: ours ends with the savepoint, natively with the transaction"
             }
             Documented::PendingEvents => {
                 "beside TRUNCATE, which does not go past pending events: ours has one where a deferred key stays as it was, none where it is NULL"
@@ -339,6 +343,11 @@ pub fn compare(case: &Case, schedule: &Schedule, ours: &Trace, twin: &Trace) -> 
             before: schedule.of_session_before(own_session, mine.step),
             other_before: schedule.of_session_before(1 - own_session, mine.step),
             is_key_brought: schedule.steps.iter().any(|(session, op)| *session != own_session && op.brings_key()),
+            let_go: mine
+                .ended_after
+                .checked_sub(1)
+                .and_then(|place| ours.events.get(place))
+                .map(|event| &schedule.steps[event.step].1),
         };
         let why = (mine.step == theirs.step).then(|| documented(&around, op, mine, theirs));
         return match why.flatten() {
@@ -367,6 +376,8 @@ struct Around<'a> {
     other_before: Vec<&'a Op>,
     /// A key may have come, or come back, by somebody else.
     is_key_brought: bool,
+    /// What had begun last when this one of ours ended.
+    let_go: Option<&'a Op>,
 }
 
 impl Around<'_> {
@@ -413,6 +424,15 @@ fn documented(around: &Around, op: &Op, mine: &Event, theirs: &Event) -> Option<
         _ if [&mine_says, &they_say].iter().any(|text| text.contains("read/write dependencies")) => {
             Documented::Serializable
         }
+        _ if mine_state == their_state
+            && mine.blocked
+            && theirs.blocked
+            && mine.ended_after < theirs.ended_after
+            && matches!(around.let_go, Some(Op::RollbackTo))
+            && in_transaction(&around.other_before).iter().any(|op| matches!(op, Op::Caught(_))) =>
+        {
+            Documented::EndsEarlier
+        }
         ("40001", _) if op.may_meet_moved_rows() && mine_says.contains("moved to another partition") => {
             Documented::Moved
         }
@@ -453,7 +473,7 @@ fn documented(around: &Around, op: &Op, mine: &Event, theirs: &Event) -> Option<
             Documented::OrderOfWaits
         }
         // Who waits in a statement on many rows has locked those before the one that it waits for.
-        ("done", "40P01") | ("40P01", "done") | ("done", "done")
+        ("done" | "23503" | "23505", "40P01") | ("40P01", "done" | "23503" | "23505") | ("done", "done")
             if beside.is_some_and(Op::is_on_all_rows)
                 && (mine.blocked != theirs.blocked || is_deadlock(mine) || is_deadlock(theirs)) =>
         {
