@@ -87,5 +87,40 @@ UPDATE late_pk SET id = 2 WHERE id = 1;
 SELECT tableoid::regclass, * FROM late_pk;
 SELECT * FROM late_fk;
 
+-- A row that references itself, and was written before by the same transaction, gets another key.
+CREATE TABLE ring (id int NOT NULL, p int NOT NULL, parent int) PARTITION BY LIST (p);
+CREATE TABLE ring_0 PARTITION OF ring FOR VALUES IN (0);
+CREATE INDEX ON ring (parent);
+SELECT advisor.add_global_unique('ring', 'id');
+SELECT advisor.add_global_foreign_key('ring', 'parent', 'ring', 'id', on_update => 'cascade');
+INSERT INTO ring VALUES (1, 0);
+BEGIN;
+UPDATE ring SET parent = 1;
+UPDATE ring SET id = 2;
+SELECT * FROM ring;
+COMMIT;
+SELECT advisor.drop_constraint('ring', 'ring_parent_fkey');
+SELECT advisor.add_global_foreign_key('ring', 'parent', 'ring', 'id');
+BEGIN;
+UPDATE ring SET parent = 2;
+UPDATE ring SET id = 3;
+ROLLBACK;
+
+-- A key in another form is the same key: nobody has to wait who wants the referencing table to himself.
+CREATE TABLE form_pk (id numeric NOT NULL, p int NOT NULL) PARTITION BY LIST (p);
+CREATE TABLE form_pk_0 PARTITION OF form_pk FOR VALUES IN (0);
+CREATE TABLE form_fk (x numeric);
+CREATE INDEX ON form_fk (x);
+SELECT advisor.add_global_unique('form_pk', 'id');
+SELECT advisor.add_global_foreign_key('form_fk', 'x', 'form_pk', 'id');
+INSERT INTO form_pk VALUES (1, 0), (2, 0);
+INSERT INTO form_fk VALUES (1);
+BEGIN;
+UPDATE form_pk SET id = 1.0 WHERE id = 1;
+SELECT count(*) FROM pg_locks WHERE relation = 'form_fk'::regclass AND pid = pg_backend_pid();
+UPDATE form_pk SET id = 3 WHERE id = 2;
+SELECT mode FROM pg_locks WHERE relation = 'form_fk'::regclass AND pid = pg_backend_pid();
+ROLLBACK;
+
 SET client_min_messages = warning;
 DROP SCHEMA cascades CASCADE;

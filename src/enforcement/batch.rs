@@ -136,9 +136,10 @@ pub fn is_due(subtransaction: SubTransaction) -> bool {
 /// Takes one constraint's keys of a subtransaction (and of its children) out of what is pending.
 fn take(subtransaction: SubTransaction) -> Option<Batch> {
     PENDING.with_borrow_mut(|all| {
-        let place = all
-            .iter()
-            .position(|pending| pending.marks.last().is_some_and(|(marked, ..)| *marked >= subtransaction))?;
+        let is_due = |pending: &Pending| pending.marks.last().is_some_and(|(marked, ..)| *marked >= subtransaction);
+        // Rows' own keys come first, as natively.
+        let own_key = all.iter().position(|pending| pending.referencing.is_empty() && is_due(pending));
+        let place = own_key.or_else(|| all.iter().position(is_due))?;
         let pending = &mut all[place];
         let from = pending.marks.partition_point(|(marked, ..)| *marked < subtransaction);
         let (_, entry, word) = pending.marks[from];

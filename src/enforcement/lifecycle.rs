@@ -44,7 +44,7 @@ CREATE FUNCTION advisor._precede_ddl() RETURNS event_trigger LANGUAGE c AS 'MODU
 )]
 pub fn precede_ddl(call: pg_sys::FunctionCallInfo) -> Result<()> {
     let Some(intents) = ddl_event::intents(call) else { return Err(not_an_event()) };
-    if intents.is_empty() || OWN_WORK.get() || !foreign_key::lifecycle::any() {
+    if intents.is_empty() || OWN_WORK.get() {
         return Ok(());
     }
     own_work(|| intents.iter().try_for_each(foreign_key::lifecycle::precede))

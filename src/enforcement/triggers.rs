@@ -6,11 +6,11 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::Datum;
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::members::{self, Binding};
+use super::members;
 use super::unique::{Checked, check_row};
 use super::{batch, claims, key_lock, lifecycle};
 use crate::pg::column::relation_beside;
-use crate::pg::key::MOST_COLUMNS;
+use crate::pg::key::{KeyType, MOST_COLUMNS};
 use crate::pg::row_trigger::{Call, is_portal_running, queue_statement_trigger};
 use crate::pg::transaction::{self, Listener, SubTransaction};
 
@@ -51,7 +51,7 @@ pub fn row_written(call: Option<Call>) -> Checked {
     listen();
     let binding = members::binding(&call);
     let mut room = [Datum::from(0); MOST_COLUMNS];
-    let Some(key) = new_key(&call, &binding, &mut room) else { return Ok(()) };
+    let Some(key) = new_key(&call, &binding.constraint.key, &binding.columns, &mut room) else { return Ok(()) };
     match occasion(&call) {
         Occasion::AtOnce => check_row(&binding, key),
         Occasion::Later => {
@@ -64,12 +64,17 @@ pub fn row_written(call: Option<Call>) -> Checked {
     }
 }
 
-/// The key of the row, if it has one and it is new.
-fn new_key<'a>(call: &Call, binding: &Binding, room: &'a mut [Datum; MOST_COLUMNS]) -> Option<&'a [Datum]> {
-    let columns = &binding.constraint.key.columns;
+/// The key that a row has in columns of these `numbers`, if it has one and it is new.
+pub fn new_key<'a>(
+    call: &Call,
+    key: &KeyType,
+    numbers: &[i16],
+    room: &'a mut [Datum; MOST_COLUMNS],
+) -> Option<&'a [Datum]> {
+    let columns = &key.columns;
     let (new, old) = (call.new_row(), call.old_row());
     let mut is_same = old.is_some();
-    for ((value, column), &number) in room.iter_mut().zip(columns).zip(&binding.columns) {
+    for ((value, column), &number) in room.iter_mut().zip(columns).zip(numbers) {
         // NULL equals nothing.
         *value = new.column(number)?;
         is_same =

@@ -23,11 +23,15 @@ pub type Checked = Result<(), Box<Violation>>;
 
 /// Checks one row's key at once.
 pub fn check_row(binding: &Binding, key: &[Datum]) -> Checked {
+    check_row_of(&binding.constraint, binding.constraint.members[binding.home].table, key)
+}
+
+/// Checks the key of a row of `table` at once.
+pub fn check_row_of(constraint: &Rc<Constraint>, table: Oid, key: &[Datum]) -> Checked {
     with_snapshot(|| {
-        let table = binding.constraint.members[binding.home].table;
-        key_lock::gate_shared(binding.constraint.id);
-        claims::hold(&binding.constraint);
-        let mut constraint = Rc::clone(&binding.constraint);
+        key_lock::gate_shared(constraint.id);
+        claims::hold(constraint);
+        let mut constraint = Rc::clone(constraint);
         let mut lock = None;
         let met = loop {
             if constraint.is_stale() {

@@ -17,6 +17,7 @@ pub enum Mode {
     AccessShare = 1,
     RowShare = 2,
     RowExclusive = 3,
+    ShareUpdateExclusive = 4,
     Share = 5,
     ShareRowExclusive = 6,
     Exclusive = 7,

@@ -297,16 +297,16 @@ impl Case {
         format!("SELECT count(*) FROM {table} f WHERE ({conditions}){mixed}")
     }
 
-    /// All rows, in an order of their own.
+    /// All rows, in an order of their own: equal values in several forms, too.
     pub fn contents(&self) -> Vec<String> {
         let (referenced, columns) = (self.referenced_columns(), self.columns());
+        let query = |table: &str, columns: String| {
+            format!("SELECT {columns} FROM {table} ORDER BY {columns}, ROW({columns})::text COLLATE \"C\"")
+        };
         if self.itself() {
-            return vec![format!("SELECT {referenced}, p, v, {columns} FROM pk ORDER BY 1, 2, 3, 4")];
+            return vec![query("pk", format!("{referenced}, p, v, {columns}"))];
         }
-        vec![
-            format!("SELECT {referenced}, p, v FROM pk ORDER BY 1, 2, 3"),
-            format!("SELECT rid, r, {columns}, v FROM fk ORDER BY 1, 2, 3, 4"),
-        ]
+        vec![query("pk", format!("{referenced}, p, v")), query("fk", format!("rid, r, {columns}, v"))]
     }
 }
 

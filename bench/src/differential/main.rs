@@ -35,7 +35,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("ours", "extension", "extension; native: against itself; classic: the triggers that everybody writes"),
     ("only", "", "only cases whose description contains this: Inherited, SetDefault, Deferred, ..."),
     ("differences", "5", "end after so many that do not look alike, each made small"),
-    ("show", "", "print the documented differences of this kind: Order, UniqueLater, ..."),
+    ("show", "", "print the documented differences of this kind: Order, Moved, ..."),
     ("settings", "", "more lines of postgresql.conf, separated by ;"),
     ("expect", "equal", "equal, or different: the run passes if it found some"),
 ];

@@ -251,13 +251,12 @@ pub enum Documented {
     FollowsMove,
     MoveLocks,
     ChangedAndMoved,
-    UniqueLater,
     Order,
     OrderOfWaits,
     TruncateBeside,
-    ItselfLocksFirst,
     PendingEvents,
     NullLocksNothing,
+    EndsEarlier,
 }
 
 impl Documented {
@@ -270,7 +269,7 @@ impl Documented {
                 "40001 of PostgreSQL itself, for a statement that meets a row moved to another partition"
             }
             Documented::MoveIntoInsert => {
-                "40P01: a row moves to a partition where another session inserts its key, and waits for the row: two unique indexes"
+                "40P01: a key leaves a row and comes to another partition, where another session has it and waits for that row: two unique indexes"
             }
             Documented::FollowsMove => {
                 "a referenced row deleted and inserted again meanwhile is found; natively only the deletion is seen"
@@ -281,9 +280,6 @@ impl Documented {
             Documented::ChangedAndMoved => {
                 "0A000: key changed and row moved in one UPDATE, with an action that needs both keys"
             }
-            Documented::UniqueLater => {
-                "both keys are violated: uniqueness across partitions is checked behind the statement, not in it"
-            }
             Documented::Order => "of several rows that violate, another one is met first",
             Documented::OrderOfWaits => {
                 "of several rows, another one is met first: one that has to be waited for, or one that violates"
@@ -291,11 +287,11 @@ impl Documented {
             Documented::TruncateBeside => {
                 "40P01 beside TRUNCATE: who has written to a partition, and then wants the whole, waits for its locks one by one"
             }
-            Documented::ItselfLocksFirst => {
-                "40P01: in a table that references itself the referenced row is locked before the row's own key is waited for"
-            }
             Documented::NullLocksNothing => {
                 "natively 40P01 beside TRUNCATE: a native check locks the referenced table before it looks whether the key is NULL"
+            }
+            Documented::EndsEarlier => {
+                "a wait for a row of a subtransaction within a savepoint: ours ends with the savepoint, natively with the transaction"
             }
             Documented::PendingEvents => {
                 "beside TRUNCATE, which does not go past pending events: ours has one where a deferred key stays as it was, none where it is NULL"
@@ -333,24 +329,27 @@ pub fn compare(case: &Case, schedule: &Schedule, ours: &Trace, twin: &Trace) -> 
         if same_answer && same_time && mine.step == theirs.step {
             continue;
         }
+        let own_session = schedule.steps[mine.step].0;
         // What the other session was waiting with when this one began.
         let beside = ours.events.iter().find(|event| {
             event.blocked
                 && event.step < mine.step
-                && schedule.steps[event.step].0 != schedule.steps[mine.step].0
+                && schedule.steps[event.step].0 != own_session
                 && event.ended_after >= mine.ended_after
         });
-        let beside = beside.map(|event| &schedule.steps[event.step].1);
-        // A key may have come, or come back, by somebody else.
-        let is_key_brought =
-            schedule.steps.iter().any(|(session, op)| *session != schedule.steps[mine.step].0 && op.brings_key());
-        // A row moved before, in the same session.
-        let has_moved = schedule.steps[..mine.step].iter().any(|(session, op)| {
-            *session == schedule.steps[mine.step].0
-                && matches!(op, Op::MoveReferenced { .. } | Op::MoveReferencing { .. })
-        });
-        let why =
-            (mine.step == theirs.step).then(|| documented(case, op, mine, theirs, beside, is_key_brought, has_moved));
+        let around = Around {
+            case,
+            beside: beside.map(|event| &schedule.steps[event.step].1),
+            before: schedule.of_session_before(own_session, mine.step),
+            other_before: schedule.of_session_before(1 - own_session, mine.step),
+            is_key_brought: schedule.steps.iter().any(|(session, op)| *session != own_session && op.brings_key()),
+            let_go: mine
+                .ended_after
+                .checked_sub(1)
+                .and_then(|place| ours.events.get(place))
+                .map(|event| &schedule.steps[event.step].1),
+        };
+        let why = (mine.step == theirs.step).then(|| documented(&around, op, mine, theirs));
         return match why.flatten() {
             Some(documented) if excused => Verdict::Documented(documented),
             _ => Verdict::Differs(Some(mine.step)),
@@ -366,15 +365,52 @@ fn is_deadlock(event: &Event) -> bool {
     matches!(&event.answer, Answer::Refused(refusal) if refusal.state == "40P01")
 }
 
-fn documented(
-    case: &Case,
-    op: &Op,
-    mine: &Event,
-    theirs: &Event,
-    beside: Option<&Op>,
+/// What else there is in a schedule beside a statement.
+struct Around<'a> {
+    case: &'a Case,
+    /// What the other session was waiting with.
+    beside: Option<&'a Op>,
+    /// What this session has done before.
+    before: Vec<&'a Op>,
+    /// What the other session had begun before.
+    other_before: Vec<&'a Op>,
+    /// A key may have come, or come back, by somebody else.
     is_key_brought: bool,
-    has_moved: bool,
-) -> Option<Documented> {
+    /// What had begun last when this one of ours ended.
+    let_go: Option<&'a Op>,
+}
+
+impl Around<'_> {
+    /// The other session waits for one row of a statement that has written several, one of them of this key.
+    fn comes_behind_in_wait(&self, op: &Op) -> bool {
+        let given = op.keys_given(self.case);
+        self.beside.is_some_and(|beside| {
+            beside.is_on_several_rows() && beside.keys_given(self.case).iter().any(|key| given.contains(key))
+        })
+    }
+
+    /// This session's transaction has the key of a row that it has written or taken, and writes another row of that key,
+    /// while the other session waits with one: it is in one partition, and wants the key's row of another.
+    fn writes_key_again(&self, op: &Op) -> bool {
+        let given = |op: &Op, key: u64| op.keys_given(self.case).contains(&key);
+        op.keys_given(self.case).iter().any(|&key| {
+            let has_key = op.takes(key)
+                || in_transaction(&self.before).iter().any(|op| op.takes(key) || op.writes(self.case, key));
+            has_key && self.beside.is_some_and(|beside| given(beside, key))
+        })
+    }
+}
+
+/// The statements of the transaction that the last of them is in.
+fn in_transaction<'a, 'b>(before: &'b [&'a Op]) -> &'b [&'a Op] {
+    let from = before.iter().rposition(|op| op.is_of_transactions()).map_or(0, |place| place + 1);
+    &before[from..]
+}
+
+fn documented(around: &Around, op: &Op, mine: &Event, theirs: &Event) -> Option<Documented> {
+    let Around { case, beside, is_key_brought, .. } = *around;
+    // A row moved before, in the same session.
+    let has_moved = around.before.iter().any(|op| matches!(op, Op::MoveReferenced { .. } | Op::MoveReferencing { .. }));
     let refusal = |event: &Event| match &event.answer {
         Answer::Refused(refusal) => (refusal.state.clone(), refusal.message.clone()),
         Answer::Done { .. } => ("done".to_string(), String::new()),
@@ -388,6 +424,15 @@ fn documented(
         _ if [&mine_says, &they_say].iter().any(|text| text.contains("read/write dependencies")) => {
             Documented::Serializable
         }
+        _ if mine_state == their_state
+            && mine.blocked
+            && theirs.blocked
+            && mine.ended_after < theirs.ended_after
+            && matches!(around.let_go, Some(Op::RollbackTo))
+            && in_transaction(&around.other_before).iter().any(|op| matches!(op, Op::Caught(_))) =>
+        {
+            Documented::EndsEarlier
+        }
         ("40001", _) if op.may_meet_moved_rows() && mine_says.contains("moved to another partition") => {
             Documented::Moved
         }
@@ -399,31 +444,21 @@ fn documented(
         {
             Documented::FollowsMove
         }
-        ("23505", "23505") if mine.blocked != theirs.blocked => Documented::UniqueLater,
-        ("23503" | "40001" | "40P01", "23505") => Documented::UniqueLater,
-        ("23503", "23503") if matches!(op, Op::ChangeKey { .. }) && theirs.blocked && !mine.blocked => {
-            Documented::UniqueLater
-        }
-        // Natively it waits for the other one's key first.
-        ("23503", _)
-            if case.itself()
-                && matches!(op, Op::InsertReferencing { .. })
-                && both(&conflicts)
-                && (theirs.blocked || is_deadlock(theirs))
-                && !mine.blocked =>
-        {
-            Documented::UniqueLater
-        }
         ("done" | "23503" | "23505", "40P01") if case.itself() && has_moved => Documented::MoveLocks,
-        ("done" | "40001", "done")
+        ("done" | "40001", "done") if case.itself() && op.moves() && mine.blocked && !theirs.blocked => {
+            Documented::MoveLocks
+        }
+        // The row that the other one has moved has locked the row that it references.
+        ("23503", "23503")
             if case.itself()
-                && matches!(op, Op::MoveReferenced { .. } | Op::MoveReferencing { .. })
                 && mine.blocked
-                && !theirs.blocked =>
+                && !theirs.blocked
+                && matches!(op, Op::DeleteReferenced { .. } | Op::DeleteMember { .. } | Op::ChangeKey { .. })
+                && in_transaction(&around.other_before).iter().any(|op| op.moves()) =>
         {
             Documented::MoveLocks
         }
-        _ if op.has_several_rows() && both(&violations) => Documented::Order,
+        _ if op.has_several_rows() && both(&violations) || op.is_on_all_rows() && both(&["40001"]) => Documented::Order,
         // Both met what they have to wait for, or cannot wait for: the one first, and the other.
         _ if op.has_several_rows()
             && both(&conflicts)
@@ -431,10 +466,28 @@ fn documented(
         {
             Documented::OrderOfWaits
         }
+        // The one waited first, and what the other violates was gone then.
+        ("23503" | "23505", "done") | ("done", "23503" | "23505")
+            if op.is_on_several_rows() && mine.blocked != theirs.blocked && (mine_state == "done") == mine.blocked =>
+        {
+            Documented::OrderOfWaits
+        }
+        // Who waits in a statement on many rows has locked those before the one that it waits for.
+        ("done" | "23503" | "23505", "40P01") | ("40P01", "done" | "23503" | "23505") | ("done", "done")
+            if beside.is_some_and(Op::is_on_all_rows)
+                && (mine.blocked != theirs.blocked || is_deadlock(mine) || is_deadlock(theirs)) =>
+        {
+            Documented::OrderOfWaits
+        }
         ("40P01", _) if matches!(beside, Some(Op::Truncate(_))) => Documented::TruncateBeside,
-        ("40P01", _) if case.itself() && beside.is_some_and(Op::references) => Documented::ItselfLocksFirst,
-        ("40P01", "done") if matches!(op, Op::MoveReferenced { .. }) => Documented::MoveIntoInsert,
+        // The rows behind the one that it waits for are in their indexes, too.
+        ("40P01", "done" | "23503" | "23505") if around.comes_behind_in_wait(op) => Documented::OrderOfWaits,
+        ("40P01", "done" | "23503" | "23505") if around.writes_key_again(op) => Documented::MoveIntoInsert,
         ("55006", _) | (_, "55006") if matches!(op, Op::Truncate(_)) => Documented::PendingEvents,
+        // MATCH FULL, and a part of the key is NULL.
+        ("23503", "40P01") if op.inserts_null() && matches!(beside, Some(Op::Truncate(_))) => {
+            Documented::NullLocksNothing
+        }
         ("done", "40P01") if (op.ends_deferral() || op.inserts_null()) && matches!(beside, Some(Op::Truncate(_))) => {
             Documented::NullLocksNothing
         }

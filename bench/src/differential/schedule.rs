@@ -107,6 +107,13 @@ pub struct Schedule {
     pub steps: Vec<(usize, Op)>,
 }
 
+impl Schedule {
+    /// What a session has begun before this step.
+    pub fn of_session_before(&self, session: usize, step: usize) -> Vec<&Op> {
+        self.steps[..step].iter().filter(|(other, _)| *other == session).map(|(_, op)| op).collect()
+    }
+}
+
 /// Positions of referencing rows begin here, so that in a table that references itself they are keys of their own.
 const FIRST_ROW: u64 = 4;
 
@@ -225,6 +232,75 @@ impl Op {
             Op::InsertReferencing { rows, .. } => rows.iter().any(|(_, to)| !matches!(to, Reference::To { .. })),
             _ => false,
         }
+    }
+
+    /// Keys that rows have after it.
+    pub fn keys_given(&self, case: &Case) -> Vec<u64> {
+        match self {
+            Op::Caught(op) => op.keys_given(case),
+            Op::InsertReferenced { keys, .. } => keys.clone(),
+            Op::ChangeKey { to: key, .. } | Op::MoveReferenced { key, .. } => vec![*key],
+            Op::InsertReferencing { rows, .. } if case.itself() => rows.iter().map(|(row, _)| *row).collect(),
+            Op::MoveReferencing { row, .. } if case.itself() => vec![*row],
+            _ => Vec::new(),
+        }
+    }
+
+    /// A row that has the key may lose it, or leave its partition.
+    pub fn takes(&self, of: u64) -> bool {
+        match self {
+            Op::Caught(op) => op.takes(of),
+            Op::ChangeKey { key, .. } | Op::MoveReferenced { key, .. } | Op::DeleteReferenced { key: Some(key) } => {
+                *key == of
+            }
+            Op::MoveReferencing { row, .. } | Op::DeleteReferencing { row } => *row == of,
+            Op::DeleteReferenced { key: None } | Op::DeleteMember { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// A row that has the key is written, and keeps it.
+    pub fn writes(&self, case: &Case, key: u64) -> bool {
+        match self {
+            Op::Caught(op) => op.writes(case, key),
+            Op::TouchReferenced { key: of } => *of == key,
+            Op::ChangeReference { row, .. } => case.itself() && row.is_none_or(|row| row == key),
+            Op::TouchReferencing { row } => case.itself() && *row == key,
+            _ => self.keys_given(case).contains(&key),
+        }
+    }
+
+    /// A row goes to another partition.
+    pub fn moves(&self) -> bool {
+        match self {
+            Op::Caught(op) => op.moves(),
+            Op::MoveReferenced { .. } | Op::MoveReferencing { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// It locks rows one after the other, in the order in which they lie.
+    pub fn is_on_all_rows(&self) -> bool {
+        match self {
+            Op::Caught(op) => op.is_on_all_rows(),
+            Op::DeleteReferenced { key: None } | Op::DeleteMember { .. } | Op::ChangeReference { row: None, .. } => {
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// One statement that writes several rows.
+    pub fn is_on_several_rows(&self) -> bool {
+        match self {
+            Op::Caught(op) => op.is_on_several_rows(),
+            _ => self.has_several_rows() && !self.ends_deferral(),
+        }
+    }
+
+    /// Begins or ends a transaction.
+    pub fn is_of_transactions(&self) -> bool {
+        matches!(self, Op::Begin(_) | Op::Commit | Op::Rollback | Op::Prepare)
     }
 
     /// Checks that were put off are made.

@@ -10,7 +10,8 @@ use std::rc::Rc;
 use pgrx::pg_sys::{Datum, Oid};
 
 use super::super::key_lock::ConstraintId;
-use super::super::unique::Checked;
+use super::super::triggers::new_key;
+use super::super::unique::{Checked, check_row_of};
 use super::super::violation::duplicate_key;
 use super::binding::{Referenced, unique_of};
 use super::presence::lock_key;
@@ -20,7 +21,7 @@ use crate::pg::column;
 use crate::pg::conversion::{comparison, pairing};
 use crate::pg::identity::acting_as_table_owner;
 use crate::pg::key::MOST_COLUMNS;
-use crate::pg::lock::{Mode, lock_relation};
+use crate::pg::lock::{Mode, lock_relation, unlock_relation};
 use crate::pg::prepared::Statement;
 use crate::pg::row_trigger::{Call, Event};
 use crate::pg::rows::with_snapshot;
@@ -38,6 +39,7 @@ pub fn row_gone(call: &Call, to: &Referenced) -> Checked {
                 if to.terms.on_update == Action::Cascade {
                     refuse_taken_key(call, to, old, &new)?;
                 }
+                check_new_key(call, to)?;
                 return act(to, &to.terms.on_update, Work::Update(&new), old);
             }
             if !call.is_move() {
@@ -55,6 +57,21 @@ pub fn row_gone(call: &Call, to: &Referenced) -> Checked {
             act(to, &to.terms.on_update, Work::Move, old)
         })
     })
+}
+
+/// The new key comes before what the change means for others, as natively: the unique index has seen to it by then. Else
+/// rows that reference the old one are locked while this waits for who has the new one.
+fn check_new_key(call: &Call, to: &Referenced) -> Checked {
+    // What is deferred has had its key checked at the end of its statement.
+    if call.is_deferrable() && !call.is_at_end_of_query() {
+        return Ok(());
+    }
+    let mut room = [Datum::from(0); MOST_COLUMNS];
+    let Some(key) = new_key(call, &to.tree.key, &to.columns, &mut room) else { return Ok(()) };
+    match unique_of(to.tree.id.root, to.tree.root_columns()) {
+        Some(unique) => check_row_of(&unique, to.table, key),
+        None => Ok(()),
+    }
 }
 
 thread_local! {
@@ -155,9 +172,12 @@ fn act(to: &Referenced, action: &Action, work: Work, old: &[Datum]) -> Checked {
 }
 
 fn refuse_unless_there(to: &Referenced, old: &[Datum]) -> Checked {
-    // As natively: whoever has the referencing table to himself is waited for, even if the key is there again.
+    // As natively: whoever has the referencing table to himself is waited for, even if the key is there again. Only who
+    // looks for referencing rows keeps that lock.
     lock_relation(to.referencing, Mode::RowShare);
-    if lock_key(&to.tree, old) || !is_referenced(to, old) { Ok(()) } else { Err(still_referenced(to, old, false)) }
+    let is_there = lock_key(&to.tree, old);
+    unlock_relation(to.referencing, Mode::RowShare);
+    if is_there || !is_referenced(to, old) { Ok(()) } else { Err(still_referenced(to, old, false)) }
 }
 
 /// Whether any row references the key. It is locked, so that it goes on doing so.

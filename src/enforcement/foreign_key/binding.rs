@@ -48,6 +48,11 @@ impl Referencing {
         }
     }
 
+    /// The global unique that has the referenced key; none where it is natively unique.
+    pub fn unique(&self) -> Option<&Rc<Constraint>> {
+        self.has_claims.then_some(&self.referenced)
+    }
+
     /// Whether errors can show a converted key instead of the row's own.
     pub fn can_be_collected(&self) -> bool {
         self.conversions.iter().all(Conversion::keeps_text)

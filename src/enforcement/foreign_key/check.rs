@@ -2,12 +2,13 @@
 
 use pgrx::pg_sys::Datum;
 
-use super::super::unique::Checked;
+use super::super::triggers;
+use super::super::unique::{Checked, check_row_of};
 use super::binding::Referencing;
 use super::presence::lock_key;
 use super::terms::Match;
 use super::violation::{not_present, partly_null};
-use crate::pg::key::MOST_COLUMNS;
+use crate::pg::key::{KeyType, MOST_COLUMNS};
 use crate::pg::row_trigger::{Call, Event};
 use crate::pg::rows::with_snapshot;
 use crate::pg::scratch::scratch;
@@ -35,7 +36,9 @@ pub fn new_key<'a>(
         let passes = nulls == width || from.terms.matching == Match::Simple;
         return if passes { Ok(None) } else { Err(partly_null(from)) };
     }
-    if call.event() == Event::Update && is_unchanged(call, from, &room[..width]) {
+    if call.event() == Event::Update
+        && (is_unchanged(call, from, &room[..width]) || is_left_to_action(call, from, &room[..width]))
+    {
         return Ok(None);
     }
     for (value, column) in room.iter_mut().zip(&from.key.columns) {
@@ -58,6 +61,44 @@ fn is_unchanged(call: &Call, from: &Referencing, key: &[Datum]) -> bool {
             };
             from.references_the_same(&plain(|(before, _)| before), &plain(|(_, new)| new))
         })
+}
+
+/// Whether the row references the key that it has had itself until now. What becomes of it is up to the action, which is
+/// called behind this for the same row, and natively before it: it changes the row again, or refuses, or finds the key.
+fn is_left_to_action(call: &Call, from: &Referencing, key: &[Datum]) -> bool {
+    let to = &from.referenced;
+    let (Some(home), Some(old)) = (to.position(from.table), call.old_row()) else { return false };
+    let numbers = to.members[home].columns();
+    let before: Option<Vec<Datum>> = numbers.iter().map(|&number| old.column(number)).collect();
+    let Some(before) = before else { return false };
+    let new = call.new_row();
+    let is_same =
+        to.key.columns.iter().zip(&before).zip(numbers).all(|((column, &before), &number)| {
+            new.column(number).is_some_and(|after| column.same_image(before, after))
+        });
+    !is_same
+        && scratch(|| {
+            let plain = |key_type: &KeyType, key: &[Datum]| -> Vec<Datum> {
+                key_type.columns.iter().zip(key).map(|(column, &value)| column.plain(value)).collect()
+            };
+            let mut converted = Vec::with_capacity(key.len());
+            from.convert(&plain(&from.key, key), &mut converted).is_some()
+                && to.key.compare(&converted, &plain(&to.key, &before)).is_eq()
+        })
+}
+
+/// In a table that references itself a row's own key comes before the one that it references: natively the unique index
+/// has seen to it by then. Else who brings the same key, and who waits for him, may each have locked what the other needs.
+pub fn check_own_key(call: &Call, from: &Referencing) -> Checked {
+    // What is deferred has had its own key checked at the end of its statement.
+    let is_deferred = call.is_deferrable() && !call.is_at_end_of_query();
+    let Some(unique) = from.unique().filter(|_| !is_deferred) else { return Ok(()) };
+    let Some(home) = unique.position(from.table) else { return Ok(()) };
+    let mut room = [Datum::from(0); MOST_COLUMNS];
+    match triggers::new_key(call, &unique.key, unique.members[home].columns(), &mut room) {
+        Some(key) => check_row_of(unique, from.table, key),
+        None => Ok(()),
+    }
 }
 
 /// Checks one row's key at once.

@@ -17,6 +17,7 @@ use super::orphans::{self, Scope};
 use crate::error::{Result, notice, refusal_with};
 use crate::pg::ddl_event::{Effect, Intent};
 use crate::pg::encoding::from_server;
+use crate::pg::lock::{Mode, lock_relation};
 use crate::pg::query::{self, Sees};
 use crate::pg::{column, tables, trigger_catalog};
 
@@ -217,17 +218,25 @@ fn keep_as_own(key: &ForeignKey, top: Oid, referenced: &[Member], late: bool) ->
 pub fn precede(intent: &Intent) -> Result<()> {
     match *intent {
         Intent::DetachConcurrently { parent, partition } => refuse_losing(parent, partition),
-        Intent::Attach { parent, partition } => adopt(parent, partition),
+        Intent::Attach { parent, partition } if any() => adopt(parent, partition),
+        Intent::Attach { .. } => Ok(()),
     }
 }
 
 /// DETACH CONCURRENTLY commits before its end: whether rows are referenced is to be known when it begins. The locks that keep
 /// new references away are held to that first commit; from then on nobody finds the partition's rows.
 fn refuse_losing(parent: Oid, partition: Oid) -> Result<()> {
+    if !inventory::members(parent, "", Sees::Latest)?.iter().any(|m| m.oid == parent && m.owned) {
+        return Ok(());
+    }
+    // As DETACH itself does next: who is making a foreign key to the tree has finished then, and the next one waits.
+    lock_relation(parent, Mode::ShareUpdateExclusive);
+    if !any() {
+        return Ok(());
+    }
     for key in foreign_keys(Sees::Latest)? {
         let referenced = tables_of(&key.referenced, Sees::Latest)?;
-        let is_owned = referenced.iter().any(|m| m.oid == parent && m.owned);
-        if !is_owned || !referenced.iter().any(|m| m.oid == partition) {
+        if ![parent, partition].iter().all(|&table| referenced.iter().any(|m| m.oid == table)) {
             continue;
         }
         lock_tables(key.referencing.root, pg_sys::ShareLock)?;

@@ -9,7 +9,7 @@ use super::super::triggers::{Occasion, listen, occasion};
 use super::super::unique::Checked;
 use super::action::row_gone;
 use super::binding;
-use super::check::{check_key, new_key};
+use super::check::{check_key, check_own_key, new_key};
 use super::truncation::table_emptied;
 use crate::pg::key::MOST_COLUMNS;
 use crate::pg::row_trigger::{Call, Event};
@@ -27,11 +27,13 @@ pub fn referencing_row_written(call: Option<Call>) -> Checked {
         Ok(Some(key)) => key,
         Ok(None) => return Ok(()),
         // Rows that came before may have an error of their own.
-        Err(violation) => return batch::flush().and(Err(violation)),
+        Err(violation) => return batch::flush().and_then(|()| check_own_key(&call, &from)).and(Err(violation)),
     };
     let mut converted = Vec::new();
     if occasion(&call) == Occasion::AtOnce || !from.can_be_collected() || from.convert(key, &mut converted).is_none() {
-        return check_key(&from, key).or_else(|violation| batch::flush().and(Err(violation)));
+        return check_own_key(&call, &from)
+            .and_then(|()| check_key(&from, key))
+            .or_else(|violation| batch::flush().and(Err(violation)));
     }
     if batch::collect_reference(&from, &converted) { Ok(()) } else { batch::flush() }
 }
