@@ -149,7 +149,7 @@ class Case:
     def rehearse(self, before, rows):
         """Rehearses the plan: nothing may be left of it, and the steps for which a rehearsal says an error are returned."""
         nodes = "SELECT (SELECT json_agg(c ORDER BY c) FROM (SELECT count(*) AS c FROM pg_class UNION ALL SELECT count(*) FROM pg_namespace UNION ALL " \
-                "SELECT count(*) FROM pg_proc UNION ALL SELECT count(*) FROM pg_dist_partition UNION ALL SELECT count(*) FROM pg_prepared_xacts) AS x)"
+                "SELECT count(*) FROM pg_proc UNION ALL SELECT count(*) FROM pg_dist_partition UNION ALL SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()) AS x)"
         count = lambda: [self.server.psql(self.database, nodes, port=port)[0] for port in range(3)]
         there = count()
         told = self.rows_of("SELECT * FROM advisor.rehearse_migration(%s) ORDER BY step" % self.arguments)

@@ -3,7 +3,7 @@
 
 use crate::global_keys::{Fate, GlobalForeignKey, UNIQUE, fate, global_foreign_keys};
 use crate::graph::ColumnId;
-use crate::identifier::{RelationName, quote_literal};
+use crate::identifier::{RelationName, quote_identifier, quote_literal};
 use crate::layout::Placement;
 use crate::schema::{ForeignKey, MatchType, ReferentialAction};
 
@@ -142,4 +142,28 @@ pub(super) fn create(migration: &Migration<'_, '_>) -> Vec<Step> {
 pub(super) fn known<'a>(migration: &Migration<'_, 'a>) -> Vec<(&'a RelationName, String)> {
     let keys = changed(migration).into_iter().filter(|(_, fate)| matches!(fate, Fate::Native { .. }));
     keys.map(|(key, _)| (migration.name(key.edge.referencing), key.declared.name)).collect()
+}
+
+/// On the way back: the native foreign keys that took their place go. The triggers come back with all others.
+pub(super) fn drop_native(migration: &Migration<'_, '_>) -> Vec<Step> {
+    let keys = changed(migration);
+    let natives = keys.iter().filter_map(|(key, fate)| Some((key, native(migration, key, fate)?)));
+    natives
+        .map(|(key, native)| {
+            let (table, name) = (migration.name(key.edge.referencing), &native.name);
+            let is_there = format!(
+                "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
+                regclass(table),
+                quote_literal(name)
+            );
+            let statement = migration
+                .checked_block()
+                .run(notebook::back(KIND, table, name))
+                .return_if(&format!("NOT {is_there}"))
+                .run(format!("ALTER TABLE {table} DROP CONSTRAINT {}", quote_identifier(name)))
+                .finish();
+            let because = format!("A global foreign key takes its place again: {name} of {table}.");
+            Step { phase: Phase::Drop, relation: Some(table.clone()), statement, because }
+        })
+        .collect()
 }

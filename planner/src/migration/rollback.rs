@@ -13,7 +13,7 @@ use crate::schema::CitusTable;
 use super::context::{ChangedForeignKey, Migration, described, regclass};
 use super::notebook::{self, SCHEMA};
 use super::sql::{Block, Failure};
-use super::{Phase, Step, backfill, checks, foreign_keys, guard, keys, local_tables, placement};
+use super::{Phase, Step, backfill, checks, foreign_keys, global_keys, guard, keys, local_tables, placement};
 
 /// The way back of [`super::steps`], in order; empty where nothing would move.
 pub fn rollback_steps(plan: &Plan<'_>) -> Vec<Step> {
@@ -29,6 +29,7 @@ pub fn rollback_steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.push(notebook::open_back(&migration));
     let foreign_keys = foreign_keys(&migration);
     steps.extend(foreign_keys.iter().map(|key| drop_foreign_key(&migration, key)));
+    steps.extend(global_keys::drop_native(&migration));
     steps.extend(checks::put_aside_back(&migration).map(|(table, check)| checks::drop_back(&migration, table, check)));
     steps.extend(tables.iter().map(|&table| return_table(&migration, table)));
     steps.extend(restore_keys(&migration));
