@@ -133,4 +133,19 @@ mod tests {
         let stranger = stock("place bigint, item_id bigint");
         assert!(found(&stranger, "stock: distributed place; items: distributed shop_id", rule).is_empty());
     }
+
+    #[test]
+    fn the_native_key_goes_first_on_the_way_back() {
+        let schema = stock("shop_id bigint, item_id bigint");
+        let graph = crate::graph::Graph::new(&schema);
+        let distributed = serde_json::json!({"role": "distributed", "column": "shop_id", "group": "shop"});
+        let wanted = serde_json::json!({"public.stock": distributed, "public.items": distributed});
+        let overrides = crate::assignment::Assignment::from_json(&wanted, "overrides").unwrap();
+        let request = crate::Request { overrides, ..crate::Request::default() };
+        let plan = crate::plan(&graph, &request, &mut || ()).unwrap();
+        let steps = crate::migration::rollback_steps(&plan);
+        let place = |text: &str| steps.iter().position(|s| s.statement.contains(text)).expect(text);
+        assert!(place("DROP CONSTRAINT stock_item_fkey") < place("undistribute_table('public.stock')"));
+        assert!(place("undistribute_table('public.items')") < place("CREATE CONSTRAINT TRIGGER stock_item_fkey AFTER INSERT"));
+    }
 }
