@@ -8,6 +8,7 @@ CREATE TABLE pg_catalog.pg_dist_local_group (groupid int);
 CREATE TABLE pg_catalog.pg_dist_node (groupid int, noderole text, isactive boolean, shouldhaveshards boolean);
 -- For plans that are made in the middle; nothing is on any node.
 CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass, shardid bigint, shardminvalue text);
+CREATE FUNCTION pg_catalog.shard_name(regclass, bigint) RETURNS text LANGUAGE sql AS $$ SELECT $1 || '_' || $2 $$;
 CREATE VIEW pg_catalog.citus_shards AS SELECT NULL::regclass AS table_name, 0::bigint AS shardid, 0::bigint AS shard_size WHERE false;
 INSERT INTO pg_dist_local_group VALUES (0);
 INSERT INTO pg_dist_node VALUES (0, 'primary', true, false), (1, 'primary', true, true);
