@@ -130,6 +130,15 @@ fn create_one(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) ->
     step(statement, because)
 }
 
+/// A condition: the table has a foreign key of this name.
+pub(super) fn is_there(table: &RelationName, name: &str) -> String {
+    format!(
+        "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
+        regclass(table),
+        quote_literal(name)
+    )
+}
+
 /// What adds a foreign key where it is not there yet, once both tables are in their places: the checks, and the statements behind
 /// them, `note` among them.
 pub(super) fn adding(
@@ -140,14 +149,9 @@ pub(super) fn adding(
     note: Option<String>,
 ) -> (Block, Vec<String>) {
     let (table, name) = (migration.name(edge.referencing), &key.name);
-    let is_there = format!(
-        "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
-        regclass(table),
-        quote_literal(name)
-    );
     let quoted = quote_identifier(name);
     let add = format!("ALTER TABLE {table} ADD CONSTRAINT {quoted} {definition}");
-    let mut block = migration.checked_block().return_if(&is_there);
+    let mut block = migration.checked_block().return_if(&is_there(table, name));
     for side in [edge.referencing, edge.referenced] {
         // A foreign key from a plain to a distributed table would be accepted, and not enforced.
         block = block.fail_if(

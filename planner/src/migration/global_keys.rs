@@ -8,7 +8,7 @@ use crate::layout::Placement;
 use crate::schema::{ForeignKey, MatchType, ReferentialAction};
 
 use super::context::{Migration, regclass};
-use super::foreign_keys::{KIND, adding, declared};
+use super::foreign_keys::{KIND, adding, declared, is_there};
 use super::sql::comment;
 use super::{Phase, Step, notebook};
 
@@ -151,15 +151,10 @@ pub(super) fn drop_native(migration: &Migration<'_, '_>) -> Vec<Step> {
     natives
         .map(|(key, native)| {
             let (table, name) = (migration.name(key.edge.referencing), &native.name);
-            let is_there = format!(
-                "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
-                regclass(table),
-                quote_literal(name)
-            );
             let statement = migration
                 .checked_block()
                 .run(notebook::back(KIND, table, name))
-                .return_if(&format!("NOT {is_there}"))
+                .return_if(&format!("NOT {}", is_there(table, name)))
                 .run(format!("ALTER TABLE {table} DROP CONSTRAINT {}", quote_identifier(name)))
                 .finish();
             let because = format!("A global foreign key takes its place again: {name} of {table}.");

@@ -253,12 +253,7 @@ fn waits_for_table(migration: &Migration<'_, '_>, table: TableId, block: Block) 
 
 fn restore_foreign_key(migration: &Migration<'_, '_>, key: &ChangedForeignKey<'_, '_>) -> Step {
     let name = &key.foreign_key.name;
-    let there = format!(
-        "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
-        regclass(key.table),
-        quote_literal(name)
-    );
-    let mut block = migration.checked_block().return_if(&there);
+    let mut block = migration.checked_block().return_if(&foreign_keys::is_there(key.table, name));
     for side in [key.edge.referencing, key.edge.referenced] {
         block = waits_for_table(migration, side, block);
     }
@@ -287,13 +282,12 @@ fn verify(migration: &Migration<'_, '_>) -> Step {
         .collect();
     for key in migration.changed_foreign_keys() {
         queries.push(format!(
-            "SELECT {} WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = {} AND conname = {} AND contype = 'f')",
+            "SELECT {} WHERE NOT {}",
             quote_literal(&format!(
                 "{} is missing",
                 described(ObjectType::ForeignKey, &key.foreign_key.name, key.table)
             )),
-            regclass(key.table),
-            quote_literal(&key.foreign_key.name)
+            foreign_keys::is_there(key.table, &key.foreign_key.name)
         ));
     }
     let statement = migration

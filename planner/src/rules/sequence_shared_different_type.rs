@@ -54,18 +54,19 @@ fn drawing<'a>(layout: &Layout<'a>, table: TableId) -> impl Iterator<Item = (usi
     })
 }
 
-/// Whether any column that draws from a sequence is of another type than this one.
-fn is_mixed(graph: &Graph<'_>, sequence: &RelationName, column: &Column) -> bool {
-    graph.drawing_from(sequence).iter().any(|&(t, c)| graph.column(t, c).data_type != column.data_type)
-}
-
-/// The first column that shares its sequence with one of another type: of the same table or one that Citus knows.
-fn clash<'a>(layout: &Layout<'a>, table: TableId, known: &[TableId]) -> Option<(&'a Column, &'a Column, String)> {
+/// The first column that shares its sequence with one of another type: of the same table or one that Citus knows, which is
+/// asked only where some column is of another.
+fn clash<'a, T: Iterator<Item = TableId>>(
+    layout: &Layout<'a>,
+    table: TableId,
+    known: impl Fn() -> T,
+) -> Option<(&'a Column, &'a Column, String)> {
     drawing(layout, table).find_map(|(_, column, sequence)| {
-        if !is_mixed(layout.graph, sequence, column) {
+        let all_alike = |&(t, c): &(TableId, usize)| layout.graph.column(t, c).data_type == column.data_type;
+        if layout.graph.drawing_from(sequence).iter().all(all_alike) {
             return None;
         }
-        let others = known.iter().chain(std::iter::once(&table)).flat_map(|&t| drawing(layout, t).map(move |d| (t, d)));
+        let others = known().chain(std::iter::once(table)).flat_map(|t| drawing(layout, t).map(move |d| (t, d)));
         others.into_iter().find_map(|(t, (position, other, theirs))| {
             (theirs == sequence && other.data_type != column.data_type).then(|| {
                 let message = format!(
@@ -92,7 +93,7 @@ pub(super) fn sharing(graph: &Graph<'_>, table: TableId) -> Vec<TableId> {
 }
 
 fn refuses(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> Option<Refusal> {
-    let (column, other, message) = clash(layout, table, accepted)?;
+    let (column, other, message) = clash(layout, table, || accepted.iter().copied())?;
     let name = &layout.graph.table(table).name;
     let objection = Objection {
         message,
@@ -109,12 +110,7 @@ fn refuses(layout: &Layout<'_>, table: TableId, accepted: &[TableId]) -> Option<
 }
 
 fn conversion(layout: &Layout<'_>, table: TableId, known: &dyn Fn(TableId) -> bool) -> Option<String> {
-    // Which tables are known is asked only where it matters.
-    if drawing(layout, table).all(|(_, column, sequence)| !is_mixed(layout.graph, sequence, column)) {
-        return None;
-    }
-    let known: Vec<TableId> = layout.graph.planned_tables().filter(|&t| known(t)).collect();
-    clash(layout, table, &known).map(|(.., message)| message)
+    clash(layout, table, || layout.graph.planned_tables().filter(|&t| known(t))).map(|(.., message)| message)
 }
 
 #[cfg(test)]

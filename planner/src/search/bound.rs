@@ -44,6 +44,12 @@ const PATIENCE: usize = 6;
 /// A pass counts as one that does if it brings the bound nearer to the best known by this part of the way.
 const PROGRESS: Cost = 256;
 
+/// Costs of pairs that the passes of one multiplier look at, so that a large problem takes time in proportion to its size.
+const LOOKS: usize = 500_000;
+
+/// Passes that every problem gets.
+const FEWEST_PASSES: usize = 4;
+
 /// Passes over a problem of [`MANY`] variables, all multipliers together.
 const PASSES_OF_MANY: usize = 10;
 
@@ -328,7 +334,8 @@ impl Shifted {
         let mut best = (base + shape.sum_of_least(&costs), costs.clone());
         let mut stale = 0;
         let mut scratch = Vec::new();
-        for pass in 0..PASSES {
+        let passes = (LOOKS / costs.pairs.len().max(1)).clamp(FEWEST_PASSES, PASSES);
+        for pass in 0..passes {
             if best.0 >= known || stale >= PATIENCE {
                 break;
             }

@@ -10,10 +10,10 @@ use std::rc::Rc;
 use pgrx::pg_sys::{Datum, Oid};
 
 use super::super::key_lock::ConstraintId;
-use super::super::triggers::new_key;
-use super::super::unique::{Checked, check_row_of};
+use super::super::unique::Checked;
 use super::super::violation::duplicate_key;
 use super::binding::{Referenced, unique_of};
+use super::check::check_own_key;
 use super::presence::lock_key;
 use super::terms::Action;
 use super::violation::{move_with_new_key, still_referenced};
@@ -39,7 +39,7 @@ pub fn row_gone(call: &Call, to: &Referenced) -> Checked {
                 if to.terms.on_update == Action::Cascade {
                     refuse_taken_key(call, to, old, &new)?;
                 }
-                check_new_key(call, to)?;
+                check_own_key(call, to.table, || unique_of(to.tree.id.root, to.tree.root_columns()))?;
                 return act(to, &to.terms.on_update, Work::Update(&new), old);
             }
             if !call.is_move() {
@@ -57,21 +57,6 @@ pub fn row_gone(call: &Call, to: &Referenced) -> Checked {
             act(to, &to.terms.on_update, Work::Move, old)
         })
     })
-}
-
-/// The new key comes before what the change means for others, as natively: the unique index has seen to it by then. Else
-/// rows that reference the old one are locked while this waits for who has the new one.
-fn check_new_key(call: &Call, to: &Referenced) -> Checked {
-    // What is deferred has had its key checked at the end of its statement.
-    if call.is_deferrable() && !call.is_at_end_of_query() {
-        return Ok(());
-    }
-    let mut room = [Datum::from(0); MOST_COLUMNS];
-    let Some(key) = new_key(call, &to.tree.key, &to.columns, &mut room) else { return Ok(()) };
-    match unique_of(to.tree.id.root, to.tree.root_columns()) {
-        Some(unique) => check_row_of(&unique, to.table, key),
-        None => Ok(()),
-    }
 }
 
 thread_local! {

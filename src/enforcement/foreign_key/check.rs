@@ -1,7 +1,10 @@
 //! A referencing row: does the row that it references exist?
 
-use pgrx::pg_sys::Datum;
+use std::rc::Rc;
 
+use pgrx::pg_sys::{Datum, Oid};
+
+use super::super::members::Constraint;
 use super::super::triggers;
 use super::super::unique::{Checked, check_row_of};
 use super::binding::Referencing;
@@ -87,16 +90,19 @@ fn is_left_to_action(call: &Call, from: &Referencing, key: &[Datum]) -> bool {
         })
 }
 
-/// In a table that references itself a row's own key comes before the one that it references: natively the unique index
-/// has seen to it by then. Else who brings the same key, and who waits for him, may each have locked what the other needs.
-pub fn check_own_key(call: &Call, from: &Referencing) -> Checked {
+/// A row's own key in `table` comes before what its foreign keys say: natively the unique index has seen to it by then. Else
+/// who brings the same key, and who waits for him, may each have locked what the other needs. `unique` is asked for the
+/// global unique that has that key.
+pub fn check_own_key(call: &Call, table: Oid, unique: impl FnOnce() -> Option<Rc<Constraint>>) -> Checked {
     // What is deferred has had its own key checked at the end of its statement.
-    let is_deferred = call.is_deferrable() && !call.is_at_end_of_query();
-    let Some(unique) = from.unique().filter(|_| !is_deferred) else { return Ok(()) };
-    let Some(home) = unique.position(from.table) else { return Ok(()) };
+    if call.is_deferrable() && !call.is_at_end_of_query() {
+        return Ok(());
+    }
+    let Some(unique) = unique() else { return Ok(()) };
+    let Some(home) = unique.position(table) else { return Ok(()) };
     let mut room = [Datum::from(0); MOST_COLUMNS];
     match triggers::new_key(call, &unique.key, unique.members[home].columns(), &mut room) {
-        Some(key) => check_row_of(unique, from.table, key),
+        Some(key) => check_row_of(&unique, table, key),
         None => Ok(()),
     }
 }

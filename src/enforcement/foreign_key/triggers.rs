@@ -22,18 +22,17 @@ pub fn referencing_row_written(call: Option<Call>) -> Checked {
     };
     listen();
     let from = binding::referencing(&call);
+    let own_key = || check_own_key(&call, from.table, || from.unique().cloned());
     let mut room = [Datum::from(0); MOST_COLUMNS];
     let key = match new_key(&call, &from, &mut room) {
         Ok(Some(key)) => key,
         Ok(None) => return Ok(()),
         // Rows that came before may have an error of their own.
-        Err(violation) => return batch::flush().and_then(|()| check_own_key(&call, &from)).and(Err(violation)),
+        Err(violation) => return batch::flush().and_then(|()| own_key()).and(Err(violation)),
     };
     let mut converted = Vec::new();
     if occasion(&call) == Occasion::AtOnce || !from.can_be_collected() || from.convert(key, &mut converted).is_none() {
-        return check_own_key(&call, &from)
-            .and_then(|()| check_key(&from, key))
-            .or_else(|violation| batch::flush().and(Err(violation)));
+        return own_key().and_then(|()| check_key(&from, key)).or_else(|violation| batch::flush().and(Err(violation)));
     }
     if batch::collect_reference(&from, &converted) { Ok(()) } else { batch::flush() }
 }

@@ -273,16 +273,15 @@ impl<'g, 'a> CostModel<'g, 'a> {
                 t.kind == "distributed" && t.distribution_column.as_deref() == layout.distribution_column_name(table)
             }),
         };
+        if stays {
+            return 0;
+        }
         // The foreign key that told what its column went with may be lost for it: another that goes with nothing is no better.
-        let alone = match layout.placement(table) {
-            Placement::Distributed { column, .. }
-                if now.is_some_and(|t| t.kind == "distributed") && !self.classes.is_shared(table, column) =>
-            {
-                self.alone(table)
-            }
-            _ => 0,
-        };
-        if stays { 0 } else { self.elsewhere + alone + self.load(table) * MOVE_PERCENT / 100 }
+        let stood = now.is_some_and(|t| t.kind == "distributed");
+        let column = layout.placement(table).distribution_column();
+        let is_alone = stood && column.is_some_and(|column| !self.classes.is_shared(table, column));
+        let again = if is_alone { self.alone(table) } else { 0 };
+        self.elsewhere + again + self.load(table) * MOVE_PERCENT / 100
     }
 
     /// A table distributed by a column that no other shares.
