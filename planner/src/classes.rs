@@ -280,7 +280,12 @@ fn leading_names(graph: &Graph<'_>) -> BTreeSet<String> {
     let mut led: BTreeMap<String, usize> = BTreeMap::new();
     for table in graph.planned_tables() {
         let t = graph.table(table);
-        let composite = t.indexes.iter().filter(|i| i.unique && i.columns.iter().filter(|c| c.key).count() > 1);
+        let own = own_key(graph, table).map(|column| t.columns[column].name.as_str());
+        let composite = t.indexes.iter().filter(|i| {
+            let mut others = i.columns.iter().filter(|c| c.key).skip(1).peekable();
+            // What stands before a table's own `id` may be there for the distribution only.
+            i.unique && others.peek().is_some() && others.any(|c| c.column.as_deref() != own)
+        });
         let first = composite.filter_map(|i| graph.find_column(table, i.columns.first()?.column.as_deref()?));
         let names: BTreeSet<String> = first.map(|c| spelling(proper_name(graph, (table, c)))).collect();
         for name in names.into_iter().filter(|n| !OWN_NAMES.contains(&n.as_str())) {

@@ -647,7 +647,11 @@ pub struct View {
     /// Primary keys by which it groups, so that it could not be without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups_by: Vec<GroupedKey>,
-    /// Statements that make it again; only where it, or a view that it reads, groups by a primary key.
+    /// Tables that its functions need, by their row types or bodies of SQL; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes_rows_of: Vec<RelationName>,
+    /// Statements that make it again; only where it, or a view that it reads, groups by a primary key or has functions that
+    /// need tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<String>,
 }

@@ -73,6 +73,9 @@ pub fn assemble(rows: Rows) -> Reading {
                         .map(|((s, n), constraint)| GroupedKey { table: RelationName::new(s, n), constraint })
                         .collect(),
                 ),
+                takes_rows_of: sorted(
+                    v.row_schemas.into_iter().zip(v.row_tables).map(|(s, n)| RelationName::new(s, n)).collect(),
+                ),
                 statements: v.statements,
             })
             .collect(),

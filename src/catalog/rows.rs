@@ -335,6 +335,9 @@ pub struct View {
     pub key_schemas: Vec<String>,
     pub key_tables: Vec<String>,
     pub key_constraints: Vec<String>,
+    /// Of the tables that its functions need.
+    pub row_schemas: Vec<String>,
+    pub row_tables: Vec<String>,
     pub statements: Vec<String>,
 }
 

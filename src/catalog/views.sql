@@ -1,11 +1,48 @@
-WITH RECURSIVE grouped (view) AS (
-  -- Views that group by a primary key, and those over them.
+WITH RECURSIVE need (rule, classid, objid) AS (
+  -- What the functions of views need, through types and bodies of SQL. Built-in functions leave no dependency.
+  SELECT d.objid, d.refclassid, d.refobjid
+  FROM pg_catalog.pg_depend d
+  WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_proc'::regclass
+  UNION
+  SELECT w.rule, next.classid, next.objid
+  FROM need w
+  CROSS JOIN LATERAL (
+    SELECT d.refclassid, d.refobjid
+    FROM pg_catalog.pg_depend d
+    WHERE d.classid = w.classid AND d.objid = w.objid AND d.deptype IN ('n', 'i')
+      AND w.classid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_type'::regclass)
+    UNION ALL
+    SELECT d.refclassid, d.refobjid
+    FROM pg_catalog.pg_type t
+    JOIN pg_catalog.pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
+    JOIN pg_catalog.pg_depend d
+      ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'n'
+    WHERE w.classid = 'pg_catalog.pg_type'::regclass AND t.oid = w.objid
+  ) AS next (classid, objid)
+  WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend e
+    WHERE e.classid = w.classid AND e.objid = w.objid
+      AND e.refclassid = 'pg_catalog.pg_extension'::regclass AND e.deptype = 'e'
+  )
+),
+taken (view, schema, name) AS (
+  SELECT DISTINCT w.ev_class, tn.nspname, t.relname
+  FROM need
+  JOIN pg_catalog.pg_rewrite w ON w.oid = need.rule AND w.rulename = '_RETURN'
+  JOIN pg_catalog.pg_class t ON t.oid = need.objid AND t.relkind IN ('r', 'p', 'f')
+  JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+  WHERE need.classid = 'pg_catalog.pg_class'::regclass
+),
+rebuilt (view) AS (
+  -- Views that may have to go: those that group by a primary key or whose functions need tables, and those over them.
   SELECT w.ev_class FROM pg_catalog.pg_rewrite w
   JOIN pg_catalog.pg_depend d
     ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
     AND d.refclassid = 'pg_catalog.pg_constraint'::regclass
   UNION
-  SELECT w.ev_class FROM grouped g
+  SELECT t.view FROM taken t
+  UNION
+  SELECT w.ev_class FROM rebuilt g
   JOIN pg_catalog.pg_depend d
     ON d.classid = 'pg_catalog.pg_rewrite'::regclass
     AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.view
@@ -16,7 +53,8 @@ SELECT n.nspname AS schema, v.relname AS name, v.relkind = 'm' AS materialized,
   coalesce(r.schemas, '{}') AS read_schemas, coalesce(r.names, '{}') AS read_names,
   coalesce(k.schemas, '{}') AS key_schemas, coalesce(k.tables, '{}') AS key_tables,
   coalesce(k.constraints, '{}') AS key_constraints,
-  CASE WHEN v.oid IN (SELECT view FROM grouped) THEN array_cat(
+  coalesce(y.schemas, '{}') AS row_schemas, coalesce(y.tables, '{}') AS row_tables,
+  CASE WHEN v.oid IN (SELECT view FROM rebuilt) THEN array_cat(
     ARRAY[
       format('CREATE %s %I.%I%s AS %s', words.kind, n.nspname, v.relname,
         ' WITH (' || array_to_string(v.reloptions, ', ') || ')', rtrim(pg_get_viewdef(v.oid), ' ;')),
@@ -65,6 +103,9 @@ LEFT JOIN (
   ) AS read
   GROUP BY read.view
 ) AS r ON r.view = v.oid
+LEFT JOIN (
+  SELECT t.view, array_agg(t.schema) AS schemas, array_agg(t.name) AS tables FROM taken t GROUP BY t.view
+) AS y ON y.view = v.oid
 WHERE v.relkind IN ('v', 'm')
   AND v.relpersistence <> 't'
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'

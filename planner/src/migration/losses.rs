@@ -96,10 +96,12 @@ fn drop_view(migration: &Migration<'_, '_>, view: &View) -> Step {
         .return_if(&format!("to_regclass({}) IS NULL", quote_literal(&view.name.to_string())))
         .run(format!("DROP {kind} {}", view.name))
         .finish();
+    let code =
+        ["CA711", "CA712"].into_iter().find(|code| migration.finding(code, &view.name, &view.name.name).is_some());
     let because = format!(
         "Lost: view {}. {}. It was: {}",
         view.name,
-        migration.reason("CA711", &view.name, &view.name.name).trim_end_matches('.'),
+        migration.reason(code.unwrap_or_default(), &view.name, &view.name.name).trim_end_matches('.'),
         view.statements.first().map(String::as_str).unwrap_or_default()
     );
     Step { phase: Phase::Drop, relation: Some(view.name.clone()), statement, because }

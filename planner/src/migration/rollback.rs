@@ -225,7 +225,7 @@ fn restore_objects(migration: &Migration<'_, '_>) -> Vec<Step> {
     objects.collect()
 }
 
-/// Views that needed a key as it was; those below come first.
+/// Views that needed a key or a table as it was; those below come first.
 fn restore_views(migration: &Migration<'_, '_>) -> Vec<Step> {
     let views = rules::lost_views(&migration.plan.layout).into_iter().rev();
     let steps = views.map(|v| &migration.graph.schema.views[v]).map(|view| {
@@ -234,7 +234,7 @@ fn restore_views(migration: &Migration<'_, '_>) -> Vec<Step> {
             .return_if(&format!("to_regclass({}) IS NOT NULL", quote_literal(&view.name.to_string())))
             .run_all(view.statements.iter().cloned())
             .finish();
-        let because = "The migration drops it, since the key by which it groups changes.".to_owned();
+        let because = "The migration drops it, since it needs a key or a table as it was.".to_owned();
         Step { phase: Phase::Constraints, relation: Some(view.name.clone()), statement, because }
     });
     steps.collect()

@@ -50,7 +50,7 @@ declare_rule! {
 const MESSAGE: &str = "Citus can not handle circular dependencies between distributed objects";
 
 /// Whether one of these tables needs the table again, by whatever way.
-fn lead_back(layout: &Layout<'_>, mut open: Vec<TableId>, table: TableId) -> bool {
+pub(super) fn lead_back(layout: &Layout<'_>, mut open: Vec<TableId>, table: TableId) -> bool {
     let mut seen: Vec<TableId> = Vec::new();
     while let Some(next) = open.pop() {
         if next == table {

@@ -141,6 +141,7 @@ register! {
     "CA709" statistics_expression,
     "CA710" matview_conversion,
     "CA711" view_groups_by_key,
+    "CA712" view_takes_row,
     "CA901" distcol_poor_choice,
     "CA902" missing_fk_index,
     "CA903" no_primary_key,
@@ -171,9 +172,11 @@ fn in_force(layout: &Layout<'_>) -> impl Iterator<Item = &'static Rule> + use<> 
     RULES.iter().copied().filter(move |rule| rule.holds_for(version))
 }
 
-/// Views that a layout costs because they need a key as it is; in the order in which they can be dropped.
+/// Views that a layout costs, because they need a key as it is or a table as it was; in the order in which they can be
+/// dropped.
 pub fn lost_views(layout: &Layout<'_>) -> Vec<usize> {
-    view_groups_by_key::lost(layout)
+    let seeds = view_groups_by_key::seeds(layout).into_iter().chain(view_takes_row::seeds(layout));
+    support::with_readers(layout, seeds.collect())
 }
 
 /// What a widened foreign key demands of the rows; only a plan knows which it widens.

@@ -1,5 +1,7 @@
 //! What many rules need to say: statements ready to paste, the overrides that would keep an object, sizes in words.
 
+use std::collections::BTreeSet;
+
 use crate::assignment::{Entry, Role};
 use crate::graph::{ColumnId, TableId};
 use crate::identifier::{RelationName, quote_identifier, quote_identifiers, quote_literal};
@@ -41,6 +43,27 @@ pub fn widen_type(layout: &Layout<'_>, table: TableId, column: &str, type_text: 
     let t = layout.graph.table(table);
     let read = layout.graph.schema.views.iter().any(|v| v.reads.contains(&t.name));
     (!read && t.rules.is_empty()).then(|| set_type(&t.name, column, type_text))
+}
+
+/// These views and all that read them, each before those that it reads: the order in which they can be dropped.
+pub fn with_readers(layout: &Layout<'_>, seeds: Vec<usize>) -> Vec<usize> {
+    let views = &layout.graph.schema.views;
+    let mut found = seeds;
+    let mut next = 0;
+    while let Some(&base) = found.get(next) {
+        next += 1;
+        // Found again behind what has just been found, which it reads.
+        let over: Vec<usize> =
+            (0..views.len()).filter(|&v| v != base && views[v].reads.contains(&views[base].name)).collect();
+        found.extend(over);
+        if found.len() > views.len() * views.len() {
+            break;
+        }
+    }
+    let mut seen = BTreeSet::new();
+    found.reverse();
+    found.retain(|v| seen.insert(*v));
+    found
 }
 
 pub fn set_type(table: &RelationName, column: &str, type_text: &str) -> String {

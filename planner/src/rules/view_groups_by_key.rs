@@ -1,8 +1,7 @@
 //! See [`RULE`].
 
-use std::collections::BTreeSet;
-
 use super::rule::declare_rule;
+use super::support::with_readers;
 use super::{Check, Objection, ObjectType, Report, Situation};
 use crate::graph::Graph;
 use crate::layout::Layout;
@@ -48,24 +47,10 @@ declare_rule! {
     check: Check::Layout(walk),
 }
 
-/// Positions of the views that a layout costs, each before those that it reads: the order in which they can be dropped.
-pub(super) fn lost(layout: &Layout<'_>) -> Vec<usize> {
+/// Positions of the views that could not be without a key that changes.
+pub(super) fn seeds(layout: &Layout<'_>) -> Vec<usize> {
     let views = &layout.graph.schema.views;
-    let mut found: Vec<usize> = (0..views.len()).filter(|&v| changed_key(layout, &views[v]).is_some()).collect();
-    let mut next = 0;
-    while let Some(&base) = found.get(next) {
-        next += 1;
-        // Found again behind what has just been found, which it reads.
-        let over: Vec<usize> = (0..views.len()).filter(|&v| v != base && views[v].reads.contains(&views[base].name)).collect();
-        found.extend(over);
-        if found.len() > views.len() * views.len() {
-            break;
-        }
-    }
-    let mut seen = BTreeSet::new();
-    found.reverse();
-    found.retain(|v| seen.insert(*v));
-    found
+    (0..views.len()).filter(|&v| changed_key(layout, &views[v]).is_some()).collect()
 }
 
 /// The key by which the view groups and which does not stay, if there is one.
@@ -83,7 +68,7 @@ fn is_changed(graph: &Graph<'_>, layout: &Layout<'_>, key: &GroupedKey) -> bool 
 fn walk(situation: &Situation<'_>, report: &mut Report<'_>) {
     let layout = &situation.layout;
     let views = &layout.graph.schema.views;
-    for view in lost(layout).into_iter().map(|v| &views[v]) {
+    for view in with_readers(layout, seeds(layout)).into_iter().map(|v| &views[v]) {
         let detail = match changed_key(layout, view) {
             Some(key) => format!("It groups by primary key \"{}\" of {}, which does not stay as it is.", key.constraint, key.table),
             None => "It reads a view that groups by a primary key which does not stay as it is.".to_owned(),
@@ -120,6 +105,6 @@ mod tests {
         // Those that read it can be dropped first.
         let graph = crate::graph::Graph::new(&schema);
         let layout = crate::layout::Layout::from_assignment(&graph, &assignment("t: distributed tenant"), &["public".into()], "assignment");
-        assert_eq!(super::lost(&layout.unwrap()), [0, 1]);
+        assert_eq!(crate::rules::lost_views(&layout.unwrap()), [0, 1]);
     }
 }
