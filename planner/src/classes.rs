@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::backfill::Backfills;
 use crate::graph::{ColumnId, Graph, TableId};
-use crate::schema::{Column, ConstraintKind, Table};
+use crate::schema::{Column, ConstraintKind, Index, IndexColumn, Table};
 
 /// Position in [`ColumnClasses::classes`].
 pub type ClassId = usize;
@@ -280,11 +280,12 @@ fn leading_names(graph: &Graph<'_>) -> BTreeSet<String> {
     let mut led: BTreeMap<String, usize> = BTreeMap::new();
     for table in graph.planned_tables() {
         let t = graph.table(table);
-        let own = own_key(graph, table).map(|column| t.columns[column].name.as_str());
+        // What stands before a column that tells rows apart by itself, or does so itself, may be there for the distribution only.
         let composite = t.indexes.iter().filter(|i| {
-            let mut others = i.columns.iter().filter(|c| c.key).skip(1).peekable();
-            // What stands before a table's own `id` may be there for the distribution only.
-            i.unique && others.peek().is_some() && others.any(|c| c.column.as_deref() != own)
+            let mut keys = i.columns.iter().filter(|c| c.key);
+            let first = keys.next();
+            let is_own = |c: &IndexColumn| c.column.as_deref().is_some_and(|name| tells_apart(graph, table, name));
+            i.unique && !first.is_some_and(is_own) && keys.any(|c| !is_own(c))
         });
         let first = composite.filter_map(|i| graph.find_column(table, i.columns.first()?.column.as_deref()?));
         let names: BTreeSet<String> = first.map(|c| spelling(proper_name(graph, (table, c)))).collect();
@@ -293,6 +294,19 @@ fn leading_names(graph: &Graph<'_>) -> BTreeSet<String> {
         }
     }
     led.into_iter().filter(|(_, tables)| *tables >= LED_BY_NAME).map(|(name, _)| name).collect()
+}
+
+/// Whether no two rows have the same value of the column: its numbers are drawn for it, or it is a key of its own.
+fn tells_apart(graph: &Graph<'_>, table: TableId, name: &str) -> bool {
+    let t = graph.table(table);
+    let is_alone =
+        |i: &Index| i.unique && i.columns.iter().filter(|c| c.key).all(|c| c.column.as_deref() == Some(name));
+    let Some(position) = graph.find_column(table, name) else { return false };
+    let column = &t.columns[position];
+    own_key(graph, table) == Some(position)
+        || column.identity.is_some()
+        || !column.sequences.is_empty()
+        || t.indexes.iter().any(is_alone)
 }
 
 /// `user` of `user_id`, `userId`, `user_uuid`, `user_key`.
