@@ -64,7 +64,7 @@ class Case:
 
     def __init__(self, server, name, folder, options):
         self.server, self.database, self.folder, self.options = server, "%s_%s" % (name, threading.get_ident() % 100000), folder, options
-        self.faults, self.parents, self.columns = [], {}, {}
+        self.faults, self.parents, self.columns, self.announcements = [], {}, {}, (None, set())
         os.makedirs(folder, exist_ok=True)
 
     def sql(self, text, check=True, database=None, **more):
@@ -188,8 +188,8 @@ class Case:
             # A loss is a step of its own. What comes back has the form that it had, or one that explained() knows.
             said = ["Lost: %s \"%s\" of %s." % (word, raw, owner) for owner in owners for word in WORDS]
             said += ["Not re-created: foreign key \"%s\" of %s." % (raw, owner) for owner in owners]
-            return after is None and any(one_line(text) in step["because"] + step["statement"] for text in said for step in self.steps)
-        if after is None and any("Lost: view %s. " % relation in step["because"] for step in self.steps):
+            return after is None and any(one_line(text) in told for text in said for told in self.announced())
+        if after is None and any("Lost: view %s. " % relation in told for told in self.announced()):
             return True
         for issue in self.issues:
             if kind == "sequence" and issue["object_type"] == "sequence" and issue["object_name"] in (relation, relation.split(".", 1)[-1].strip('"')):
@@ -197,6 +197,13 @@ class Case:
             if issue["effect"] != "advice" and issue["relation"] in owners and issue["object_name"] in (name, raw):
                 return True
         return False
+
+    def announced(self):
+        """What the steps say of losses."""
+        if self.announcements[0] is not self.steps:
+            texts = (s["because"] + s["statement"] for s in self.steps)
+            self.announcements = self.steps, {t for t in texts if "Lost: " in t or "Not re-created: " in t}
+        return self.announcements[1]
 
     def root_of(self, relation):
         if not self.parents:
@@ -744,6 +751,12 @@ def cut(case, steps, at, failure, before, rows, goes_on=False):
     case.faults[seen:] = [about + f for f in case.faults[seen:]]
 
 
+def united(rows, more):
+    """Rows of two answers, each once; a new plan words its guards anew."""
+    told = lambda row: tuple(str(v) for k, v in row.items() if k not in ("step", "statement", "fingerprint"))
+    return list({told(row): row for row in rows + more}.values())
+
+
 def try_failures(server, seed, options):
     """Each statement in turn fails, and the run after it goes on from there until the next one: so each state that a script
     can be cut in is one that a second run has continued. Once all runs are of one script; for every other seed, once more,
@@ -765,15 +778,14 @@ def try_failures(server, seed, options):
                 for turn, at in enumerate(runnable):
                     failure = list(FAILURES)[turn % len(FAILURES)]
                     if anew:
-                        issues = case.issues
                         now = case.rows_of("SELECT * FROM advisor.migration_steps(%s) ORDER BY step" % case.arguments)
-                        case.issues = issues + case.rows_of("SELECT * FROM advisor.plan_issues(%s)" % case.arguments)
+                        case.issues = united(case.issues, case.rows_of("SELECT * FROM advisor.plan_issues(%s)" % case.arguments))
                         # What is done is not in it any more.
                         place = len(now) - (len(steps) - at)
                         if place < 0 or now[place]["statement"].startswith("--"):
                             continue
                         # What one of these plans has given up, the next ones do not know any more.
-                        case.steps = case.steps + now
+                        case.steps = united(case.steps, now)
                         cut(case, [s["statement"] for s in now], place, failure, before, rows)
                     else:
                         cut(case, steps, at, failure, before, rows)

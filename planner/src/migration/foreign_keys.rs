@@ -10,6 +10,7 @@ use crate::rules::ObjectType;
 use crate::schema::{ForeignKey, MatchType, ReferentialAction};
 
 use super::context::{ChangedForeignKey, Migration, described, regclass};
+use super::guard::FOLLOW_LOCAL_TABLES;
 use super::sql::{Block, Failure, comment};
 use super::{Phase, Step, local_tables, notebook};
 
@@ -161,6 +162,22 @@ pub(super) fn adding(
                     "{} cannot come back: {} is not in its place",
                     described(ObjectType::ForeignKey, name, table),
                     migration.name(side)
+                ),
+                "Mend what an earlier step has reported, then run all these steps again.",
+            )
+            .detail(&quote_literal(&format!("{add};"))),
+        );
+    }
+    let layout = &migration.plan.layout;
+    let sides = [(edge.referencing, edge.referenced), (edge.referenced, edge.referencing)];
+    if sides.into_iter().any(|(one, other)| layout.is_local(one) && layout.is_reference(other)) {
+        // It was off while tables moved; Citus would take the foreign key and not enforce it.
+        block = block.fail_if(
+            &format!("current_setting('{FOLLOW_LOCAL_TABLES}', true) = 'off'"),
+            &Failure::new(
+                format!(
+                    "{} cannot come back: {FOLLOW_LOCAL_TABLES} is off",
+                    described(ObjectType::ForeignKey, name, table)
                 ),
                 "Mend what an earlier step has reported, then run all these steps again.",
             )

@@ -28,6 +28,9 @@ pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
     steps
 }
 
+/// The setting by which local tables follow reference tables into Citus' metadata.
+pub(super) const FOLLOW_LOCAL_TABLES: &str = "citus.enable_local_reference_table_foreign_keys";
+
 fn settings(migration: &Migration<'_, '_>) -> Vec<Step> {
     let setting = |statement: String, because: &str| Step {
         phase: Phase::Prepare,
@@ -44,7 +47,7 @@ fn settings(migration: &Migration<'_, '_>) -> Vec<Step> {
         "Partitions with long names, and everything in a single transaction (psql -1), work only in this mode.",
     ));
     steps.push(setting(
-        "SET citus.enable_local_reference_table_foreign_keys TO off;".to_owned(),
+        format!("SET {FOLLOW_LOCAL_TABLES} TO off;"),
         "Whenever a constraint goes, Citus would look for local tables that no foreign key links to a reference table any \
          more, take them out of its metadata, and forget their comments and rules. It is on again in phase constraints.",
     ));
@@ -63,7 +66,7 @@ pub(super) fn take_local_tables() -> Step {
     Step {
         phase: Phase::Constraints,
         relation: None,
-        statement: "SET citus.enable_local_reference_table_foreign_keys TO on;".to_owned(),
+        statement: format!("SET {FOLLOW_LOCAL_TABLES} TO on;"),
         because: "Otherwise foreign keys between local and reference tables would be accepted and not enforced."
             .to_owned(),
     }
