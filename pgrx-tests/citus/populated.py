@@ -48,7 +48,7 @@ class Table:
 
 class Populated:
     def __init__(self, seed):
-        self.r = random.Random(seed * 7919 + 11)
+        self.seed, self.r = seed, random.Random(seed * 7919 + 11)
         self.before, self.after = list(PRELUDE), []
         self.tables = []
         self.number = 0
@@ -493,6 +493,13 @@ class Populated:
                 sql.append("CREATE RULE r%d AS ON INSERT TO %s DO INSTEAD NOTHING" % (self.number, full))
             if not materialized and self.chance("view defaults", 0.1):
                 sql.append("ALTER VIEW %s ALTER COLUMN note SET DEFAULT 'x'" % full)
+        if self.seed % 7 == 3:
+            # Functions that take rows, and views that call them.
+            t = random.Random(self.seed).choice([t for t in self.tables if not t.partition])
+            sql.append("CREATE FUNCTION public.note_of(%s) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1.note'" % t.full)
+            sql.append("CREATE VIEW public.taking_rows AS SELECT public.note_of(t) AS note FROM %s t" % t.full)
+            sql.append("CREATE VIEW public.over_taking_rows AS SELECT count(*) AS n FROM public.taking_rows")
+            sql.append("GRANT SELECT ON public.taking_rows TO migration_reader")
 
     def inserts(self, t):
         statements = []

@@ -22,6 +22,23 @@ SELECT code, name, effect, relation, object_type, object_name, message, detail F
   "odd.booking": {"role": "distributed", "column": "doubled"}}')
 WHERE effect = 'blocked';
 
+-- A view that calls a function on rows of a table keeps Citus from taking that table.
+CREATE SCHEMA rows;
+SET search_path = rows;
+CREATE TABLE person (id bigint PRIMARY KEY, name text, password text);
+CREATE FUNCTION without_password(person) RETURNS person LANGUAGE sql IMMUTABLE AS $$ SELECT $1.id, $1.name, '' $$;
+CREATE VIEW everybody AS SELECT (without_password(p)).name FROM person p;
+CREATE VIEW somebody AS SELECT name FROM everybody LIMIT 1;
+CREATE VIEW names AS SELECT upper(name) FROM person;
+SELECT code, effect, object_type, object_name, message, detail
+FROM advisor.plan_issues(ARRAY['rows']::name[], '{"rows.person": {"role": "reference"}}') WHERE object_type = 'view';
+SELECT phase, because FROM advisor.migration_steps(ARRAY['rows']::name[], '{"rows.person": {"role": "reference"}}')
+WHERE because LIKE 'Lost:%';
+SELECT phase, statement FROM advisor.rollback_steps(ARRAY['rows']::name[], '{"rows.person": {"role": "reference"}}')
+WHERE statement LIKE '%CREATE VIEW%';
+SELECT count(*) FROM advisor.plan_issues(ARRAY['rows']::name[], '{"rows.person": {"role": "local"}}') WHERE object_type = 'view';
+
 RESET search_path;
 \set VERBOSITY terse
 DROP SCHEMA odd CASCADE;
+DROP SCHEMA rows CASCADE;

@@ -89,6 +89,14 @@ const CONCURRENTLY_FROM: &str = "10GB";
 /// Session setting for another size.
 const CONCURRENTLY_SETTING: &str = "planned_migration.concurrently_from";
 
+/// What a node can still start for logical replication; without it Citus waits for ever. Processes of whose kind nothing is
+/// known here are background workers.
+const FREE_WORKERS: &str = "SELECT least(current_setting('max_logical_replication_workers')::int \
+    - count(*) FILTER (WHERE backend_type ~ '^logical replication .*worker'), \
+    current_setting('max_worker_processes')::int - count(*) FILTER (WHERE backend_type NOT IN ('client backend', \
+    'autovacuum launcher', 'autovacuum worker', 'background writer', 'checkpointer', 'startup', 'walreceiver', 'walsender', \
+    'walwriter', 'walsummarizer', 'slotsync worker', 'archiver', 'io worker'))) FROM pg_stat_activity";
+
 /// Whether Citus might distribute the table while others write. A table with an identity column that this fails on can be
 /// distributed by nothing else.
 fn may_be_concurrent(migration: &Migration<'_, '_>, table: TableId) -> bool {
@@ -108,9 +116,12 @@ fn choose_concurrent(migration: &Migration<'_, '_>) -> Option<Step> {
     let least = format!(
         "pg_size_bytes(coalesce(nullif(current_setting('{CONCURRENTLY_SETTING}', true), ''), '{CONCURRENTLY_FROM}'))"
     );
-    let ready = "current_setting('wal_level') = 'logical' \
-                 AND coalesce(current_setting('output_plugin_libraries', true), 'citus') ~ '\\mcitus\\M'\n      \
-                 AND (SELECT bool_and(success AND result::int > 0) FROM run_command_on_workers('SHOW max_logical_replication_workers'))";
+    let ready = format!(
+        "current_setting('wal_level') = 'logical' \
+         AND coalesce(current_setting('output_plugin_libraries', true), 'citus') ~ '\\mcitus\\M'\n      \
+         AND (SELECT bool_and(success AND result::int > 0) FROM run_command_on_workers({}))",
+        quote_literal(FREE_WORKERS)
+    );
     let statement = migration
         .checked_block()
         .declare("one text")
@@ -122,7 +133,7 @@ fn choose_concurrent(migration: &Migration<'_, '_>) -> Option<Step> {
              INSERT INTO {SCHEMA}.keepsakes VALUES (one, {SCHEMA}.put_aside(ARRAY[one::regclass])) ON CONFLICT DO NOTHING;\n      \
              ELSE\n        \
              RAISE WARNING USING MESSAGE = 'writers of ' || one || ' will wait while it is copied', HINT = 'To let them go on Citus \
-             needs wal_level = logical, citus in output_plugin_libraries where there is such a setting, and logical replication workers on every node.';\n      \
+             needs wal_level = logical, citus in output_plugin_libraries where there is such a setting, and on every node a free process for logical replication (max_logical_replication_workers, max_worker_processes).';\n      \
              END IF;\n    END IF;\n  END LOOP"
         ))
         .finish();
@@ -343,7 +354,26 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
 }
 
 /// `About 500,000 rows, 61 MB.`, as far as it is known.
+/// Views over one table from which a move of it takes long: Citus looks, for each of them, at the functions of all
+/// (`metadata_sync.c:GetDependentFunctionsWithRelation`). 1,864 took more than five minutes on two cores, 300 some seconds.
+const MANY_VIEWS: usize = 300;
+
+/// How large a table is, and what else makes its move long.
 fn size(migration: &Migration<'_, '_>, table: TableId) -> String {
+    let name = migration.name(table);
+    let views = migration.graph.schema.views.iter().filter(|v| v.reads.contains(name)).count();
+    let size = rows_and_bytes(migration, table);
+    match views {
+        MANY_VIEWS.. => format!(
+            "{size} {} views read it, and Citus looks for each at all of them: the time that takes grows with their square, and \
+             may be minutes.",
+            number::thousands(views as i64)
+        ),
+        _ => size,
+    }
+}
+
+fn rows_and_bytes(migration: &Migration<'_, '_>, table: TableId) -> String {
     let rows = migration.graph.rows(table).map(|n| format!("About {} rows", number::thousands(n)));
     let bytes = migration.graph.bytes(table).map(number::size);
     match (rows, bytes) {
