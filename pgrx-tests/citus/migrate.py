@@ -962,7 +962,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--timeout", type=int, default=1800, help="seconds for a script")
+    parser.add_argument("--timeout", type=int, default=5400, help="seconds for a script")
     parser.add_argument("--corpus", help="folder of schemas")
     parser.add_argument("--only", action="append", help="of these names or seeds")
     parser.add_argument("--keep", action="store_true", help="leave the databases")
