@@ -497,6 +497,12 @@ class Populated:
             # Functions that take rows, and views that call them.
             t = random.Random(self.seed).choice([t for t in self.tables if not t.partition])
             sql.append("CREATE FUNCTION public.note_of(%s) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1.note'" % t.full)
+            sql.append("COMMENT ON FUNCTION public.note_of(%s) IS 'takes rows'" % t.full)
+            sql.append("REVOKE ALL ON FUNCTION public.note_of(%s) FROM PUBLIC" % t.full)
+            sql.append("GRANT EXECUTE ON FUNCTION public.note_of(%s) TO migration_reader" % t.full)
+            sql.append("CREATE FUNCTION public.all_of() RETURNS SETOF %s LANGUAGE sql STABLE SET search_path = '' AS %s" % (t.full, literal("SELECT * FROM " + t.full)))
+            sql.append("ALTER FUNCTION public.all_of() OWNER TO migration_owner")
+            sql.append("CREATE VIEW public.from_function AS SELECT note FROM public.all_of()")
             sql.append("CREATE VIEW public.taking_rows AS SELECT public.note_of(t) AS note FROM %s t" % t.full)
             sql.append("CREATE VIEW public.over_taking_rows AS SELECT count(*) AS n FROM public.taking_rows")
             sql.append("GRANT SELECT ON public.taking_rows TO migration_reader")

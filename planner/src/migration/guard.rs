@@ -12,7 +12,7 @@ use crate::rules::{self, ObjectType};
 use super::context::{Migration, described, regclass};
 use super::sql::{Block, Failure};
 use super::{Phase, Step};
-use super::{backfill, global_keys, losses, notebook};
+use super::{backfill, global_keys, local_tables, losses, notebook};
 
 /// Settings and checks.
 pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
@@ -88,8 +88,8 @@ pub(super) fn prepare_back(migration: &Migration<'_, '_>) -> Vec<Step> {
              AS p (relation, columns))\n  \
              SELECT string_agg(problem, E'\\n' ORDER BY problem) INTO problems FROM (\n    {COLUMNS_AND_OWNERS}) AS found (problem)"
         ))
-        .fail_if("problems IS NOT NULL", &not_the_planned_one())
-        .run(migration.mark_checked());
+        .fail_if("problems IS NOT NULL", &not_the_planned_one());
+    let block = droppable(block, migration, true).run(migration.mark_checked());
     steps.push(Step {
         phase: Phase::Prepare,
         relation: None,
@@ -112,6 +112,7 @@ fn checks(migration: &Migration<'_, '_>) -> String {
     block = feasible(block, migration);
     block = ready(block);
     block = unchanged(block, migration);
+    block = droppable(block, migration, false);
     block = filled(block, migration);
     block = agreeing(block, migration);
     block = backfill::feasible(block, migration);
@@ -222,6 +223,73 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
         ))
         .fail_if("problems IS NOT NULL", &not_the_planned_one())
 }
+
+/// Fails where a table is made anew by Citus, or a view has to go, and something depends on it that is not put aside as views
+/// and functions are: a column of its type, a policy or rule of another table, a view's grouping. Citus would drop it, or the
+/// migration stop in the middle.
+fn droppable(block: Block, migration: &Migration<'_, '_>, back: bool) -> Block {
+    let made_anew = migration.pending_tables().filter(|&t| back || migration.current(t).is_some());
+    let made_anew: BTreeSet<TableId> = made_anew.chain(local_tables::converted(migration)).collect();
+    let views = &migration.graph.schema.views;
+    let lost = match back {
+        true => Vec::new(),
+        false => rules::lost_views(&migration.plan.layout),
+    };
+    let tables = made_anew.iter().map(|&t| vec![literal(&migration.graph.table(t).name), "true".to_owned()]);
+    let lost = lost.iter().map(|&v| vec![literal(&views[v].name), "false".to_owned()]);
+    let start: Vec<Vec<String>> = tables.chain(lost).collect();
+    if start.is_empty() {
+        return block;
+    }
+    block.run(format!("{} {}\n  {DEPENDENTS}", "WITH RECURSIVE start (relation, with_functions) AS", values(start.into_iter(), 2))).fail_if(
+        "problems IS NOT NULL",
+        &Failure::new(
+            "tables are made anew and views are dropped, some only for the time being, and other objects depend on them",
+            "Drop those objects, and create them again after the migration.",
+        )
+        .detail("problems"),
+    )
+}
+
+/// What hangs on the relations of `start`: views, and where they come back functions, as `notebook.sql` puts them aside, and what
+/// hangs on those but is not of that kind.
+const DEPENDENTS: &str = "\
+    , over (class, object, with_functions) AS (
+    SELECT 'pg_class'::regclass::oid, to_regclass(relation)::oid, with_functions FROM start
+    UNION
+    SELECT next.class, next.object, over.with_functions FROM over CROSS JOIN LATERAL (
+      SELECT 'pg_class'::regclass::oid, inhrelid FROM pg_inherits WHERE inhparent = over.object AND over.class = 'pg_class'::regclass
+      UNION ALL
+      SELECT 'pg_class'::regclass::oid, r.ev_class FROM pg_depend d
+      JOIN pg_rewrite r ON r.oid = d.objid AND r.rulename = '_RETURN' AND r.ev_class <> over.object
+      WHERE d.refclassid = over.class AND d.refobjid = over.object AND d.classid = 'pg_rewrite'::regclass
+      UNION ALL
+      SELECT d.classid, d.objid FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid AND p.prokind <> 'a'
+      WHERE with_functions AND d.refclassid = over.class AND d.refobjid = over.object AND d.classid = 'pg_proc'::regclass AND d.deptype = 'n'
+      UNION ALL
+      SELECT d.classid, d.objid FROM pg_type t JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
+      JOIN pg_proc p ON p.oid = d.objid AND p.prokind <> 'a'
+      WHERE with_functions AND over.class = 'pg_class'::regclass AND t.typrelid = over.object AND d.classid = 'pg_proc'::regclass AND d.deptype = 'n'
+      ) AS next (class, object)),
+  gone AS (SELECT DISTINCT class, object FROM over WHERE object IS NOT NULL),
+  needed AS (
+    SELECT class, object, class AS refclass, object AS refobject FROM gone
+    UNION ALL
+    SELECT class, object, 'pg_type'::regclass::oid, unnest(ARRAY[t.oid, t.typarray]) FROM gone
+    JOIN pg_type t ON class = 'pg_class'::regclass AND t.typrelid = object),
+  relations AS (SELECT object FROM gone WHERE class = 'pg_class'::regclass)
+  SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid) || ' depends on ' || pg_describe_object(n.class, n.object, 0), E'\\n')
+  INTO problems FROM needed n JOIN pg_depend d ON d.refclassid = n.refclass AND d.refobjid = n.refobject AND d.deptype = 'n'
+  WHERE NOT EXISTS (SELECT FROM gone WHERE (class, object) = (d.classid, d.objid) AND d.objsubid = 0)
+  AND NOT CASE d.classid
+    WHEN 'pg_rewrite'::regclass THEN EXISTS (SELECT FROM pg_rewrite WHERE oid = d.objid AND ev_class IN (SELECT object FROM relations))
+    WHEN 'pg_trigger'::regclass THEN EXISTS (SELECT FROM pg_trigger WHERE oid = d.objid AND tgrelid IN (SELECT object FROM relations))
+    WHEN 'pg_policy'::regclass THEN EXISTS (SELECT FROM pg_policy WHERE oid = d.objid AND polrelid IN (SELECT object FROM relations))
+    WHEN 'pg_attrdef'::regclass THEN EXISTS (SELECT FROM pg_attrdef WHERE oid = d.objid AND adrelid IN (SELECT object FROM relations))
+    WHEN 'pg_constraint'::regclass THEN EXISTS (SELECT FROM pg_constraint WHERE oid = d.objid AND (contype = 'f' OR conrelid IN (SELECT object FROM relations)))
+    WHEN 'pg_statistic_ext'::regclass THEN EXISTS (SELECT FROM pg_statistic_ext WHERE oid = d.objid AND stxrelid IN (SELECT object FROM relations))
+    WHEN 'pg_class'::regclass THEN EXISTS (SELECT FROM pg_index WHERE indexrelid = d.objid AND indrelid IN (SELECT object FROM relations))
+    ELSE false END";
 
 /// Fails where a row has no value in its distribution column. Citus would say so itself, but only when all foreign keys
 /// are gone already.

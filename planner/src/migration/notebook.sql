@@ -9,7 +9,7 @@
     kind text, relation text, name text, definition text NOT NULL, model jsonb NOT NULL, PRIMARY KEY (kind, relation, name));
   CREATE TABLE IF NOT EXISTS planned_migration.ways (relation text, name text, model jsonb NOT NULL, PRIMARY KEY (relation, name));
   CREATE TABLE IF NOT EXISTS planned_migration.keepsakes (relation text PRIMARY KEY, statements text[] NOT NULL);
-  -- What Citus forgets of tables that it re-creates, as statements; the views over them are dropped.
+  -- What Citus forgets of tables that it re-creates, as statements; views over them, and functions of their rows, are dropped.
   CREATE OR REPLACE FUNCTION planned_migration.put_aside(relations regclass[]) RETURNS text[] LANGUAGE plpgsql AS $put_aside$
   DECLARE
     -- Without a lock, which another connection of Citus' might wait for.
@@ -17,28 +17,47 @@
       UNION SELECT inhrelid FROM pg_inherits JOIN m ON inhparent = m.relid) SELECT relid FROM m);
     found oid[];
     depths int[];
+    routines oid[];
+    routine_depths int[];
     statements text[];
     one record;
   BEGIN
-    -- Views over them, and over those; how many lie between.
-    SELECT array_agg(view), array_agg(depth) INTO found, depths FROM (
-      WITH RECURSIVE over (view, depth) AS (
-        SELECT unnest(members), 0
-        UNION
-        SELECT r.ev_class, over.depth + 1 FROM over
-          JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = over.view AND d.classid = 'pg_rewrite'::regclass
-          JOIN pg_rewrite r ON r.oid = d.objid AND r.rulename = '_RETURN' AND r.ev_class <> over.view)
-      SELECT view, max(depth) AS depth FROM over WHERE depth > 0 GROUP BY view) AS v;
+    -- Views over them, functions that need their rows, and what needs those; how many lie between.
+    WITH RECURSIVE over (class, object, depth) AS (
+      SELECT 'pg_class'::regclass::oid, unnest(members), 0
+      UNION
+      SELECT next.class, next.object, over.depth + 1 FROM over CROSS JOIN LATERAL (
+        SELECT 'pg_class'::regclass::oid, r.ev_class FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid AND r.rulename = '_RETURN' AND r.ev_class <> over.object
+          WHERE d.refclassid = over.class AND d.refobjid = over.object AND d.classid = 'pg_rewrite'::regclass
+        UNION ALL
+        SELECT d.classid, d.objid FROM pg_depend d
+          WHERE d.refclassid = over.class AND d.refobjid = over.object AND d.classid = 'pg_proc'::regclass AND d.deptype = 'n'
+        UNION ALL
+        SELECT d.classid, d.objid FROM pg_type t JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
+          WHERE over.class = 'pg_class'::regclass AND t.typrelid = over.object AND d.classid = 'pg_proc'::regclass AND d.deptype = 'n') AS next (class, object)),
+    deepest AS (SELECT class, object, max(depth) AS depth FROM over WHERE depth > 0 GROUP BY class, object)
+    SELECT array_agg(object) FILTER (WHERE class = 'pg_class'::regclass), array_agg(depth) FILTER (WHERE class = 'pg_class'::regclass),
+      array_agg(object) FILTER (WHERE class = 'pg_proc'::regclass), array_agg(depth) FILTER (WHERE class = 'pg_proc'::regclass)
+      INTO found, depths, routines, routine_depths FROM deepest;
     SELECT array_agg(s.statement ORDER BY s.phase, s.depth, s.object, s.number, s.statement) INTO statements FROM (
       WITH views AS (
         SELECT c.*, v.depth, c.oid::regclass::text AS name, CASE relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END AS kind
         FROM unnest(found, depths) AS v (view, depth) JOIN pg_class c ON c.oid = v.view),
       tables AS (SELECT c.*, c.oid::regclass::text AS name, CASE relkind WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END AS kind
-        FROM pg_class c WHERE c.oid = ANY (members))
+        FROM pg_class c WHERE c.oid = ANY (members)),
+      routine AS (SELECT p.*, r.depth, p.oid::regprocedure::text AS name FROM unnest(routines, routine_depths) AS r (routine, depth) JOIN pg_proc p ON p.oid = r.routine)
       SELECT 1 AS phase, depth, oid AS object, 0 AS number, format('CREATE %s %s%s%s AS %s%s', kind, name,
         CASE WHEN relkind = 'm' THEN ' USING ' || quote_ident((SELECT amname FROM pg_am WHERE pg_am.oid = relam)) END,
         ' WITH (' || array_to_string(reloptions, ', ') || ')', rtrim(pg_get_viewdef(oid), ' ;'),
         CASE WHEN relkind = 'm' THEN ' WITH NO DATA' END) AS statement FROM views
+      UNION ALL SELECT 1, depth, oid, 0, rtrim(pg_get_functiondef(oid), E'\n') FROM routine
+      UNION ALL SELECT 1, depth, oid, 1, format('COMMENT ON ROUTINE %s IS %L', name, description)
+        FROM routine JOIN pg_description ON objoid = oid AND classoid = 'pg_proc'::regclass
+      UNION ALL SELECT 1, depth, oid, 2, format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', name) FROM routine WHERE proacl IS NOT NULL
+      UNION ALL SELECT 1, depth, oid, 3, format('GRANT %s ON ROUTINE %s TO %s%s', privilege_type, name, CASE grantee WHEN 0 THEN 'PUBLIC'
+          ELSE quote_ident(pg_get_userbyid(grantee)) END, CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END)
+        FROM routine, aclexplode(proacl) WHERE grantee <> proowner
+      UNION ALL SELECT 1, depth, oid, 4, format('ALTER ROUTINE %s OWNER TO %I', name, pg_get_userbyid(proowner)) FROM routine
       UNION ALL SELECT 1, depth, v.oid, 1, format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', name, attname, pg_get_expr(adbin, adrelid))
         FROM views v JOIN pg_attrdef ON adrelid = v.oid JOIN pg_attribute ON attrelid = v.oid AND attnum = adnum
       UNION ALL SELECT 1, depth, v.oid, 2, 'REFRESH MATERIALIZED VIEW ' || name FROM views v WHERE relkind = 'm' AND relispopulated
@@ -94,8 +113,10 @@
         FROM tables t LEFT JOIN (pg_index JOIN pg_class identity ON identity.oid = indexrelid) ON indrelid = t.oid AND indisreplident
         WHERE t.relreplident IN ('f', 'n') OR identity.relname IS NOT NULL
     ) AS s;
-    FOR one IN SELECT format('DROP %s %s', CASE relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, view::regclass) AS statement
-      FROM unnest(found, depths) AS v (view, depth) JOIN pg_class ON pg_class.oid = view ORDER BY depth DESC, view
+    FOR one IN SELECT format('DROP %s %s', CASE relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, view::regclass) AS statement, depth, view
+      FROM unnest(found, depths) AS v (view, depth) JOIN pg_class ON pg_class.oid = view
+      UNION ALL SELECT format('DROP ROUTINE %s', routine::regprocedure), depth, routine FROM unnest(routines, routine_depths) AS r (routine, depth)
+      ORDER BY depth DESC, view
     LOOP EXECUTE one.statement; END LOOP;
     RETURN coalesce(statements, '{}');
   END $put_aside$;
@@ -104,6 +125,8 @@
   CREATE OR REPLACE FUNCTION planned_migration.stays_as_it_is(relation regclass) RETURNS boolean LANGUAGE sql AS $stays$
     WITH RECURSIVE m (relid) AS (SELECT relation::oid UNION SELECT inhrelid FROM pg_inherits JOIN m ON inhparent = m.relid)
     SELECT NOT EXISTS (SELECT FROM m JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = m.relid AND d.classid = 'pg_rewrite'::regclass)
+      AND NOT EXISTS (SELECT FROM m JOIN pg_type t ON t.typrelid = m.relid JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.deptype = 'n'
+        AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = m.relid OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)))
       AND NOT EXISTS (SELECT FROM m JOIN pg_rewrite ON ev_class = m.relid)
       AND NOT EXISTS (SELECT FROM m JOIN pg_publication_rel ON prrelid = m.relid)
       AND NOT EXISTS (SELECT FROM m JOIN pg_attribute ON attrelid = m.relid AND (attidentity <> '' OR attacl IS NOT NULL))
@@ -120,6 +143,8 @@
     statement text;
     sent text := current_setting('citus.enable_ddl_propagation', true);
   BEGIN
+    -- Bodies of functions may rely on a search path.
+    PERFORM set_config('check_function_bodies', 'off', true);
     FOREACH statement IN ARRAY statements LOOP
       PERFORM set_config('citus.enable_ddl_propagation', CASE WHEN statement ~ '^(COMMENT|ALTER TABLE|ALTER VIEW .* SET DEFAULT|CREATE OR REPLACE RULE)' THEN 'off' ELSE sent END, true)
         WHERE sent IS NOT NULL;
