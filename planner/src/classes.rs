@@ -482,6 +482,7 @@ impl UnionFind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::testing::{TableBuilder, schema, table};
 
     #[test]
     fn names_rank_by_what_they_are_of() {
@@ -491,6 +492,22 @@ mod tests {
         assert_eq!(rank("companies"), 3);
         assert_eq!(rank("user_settings"), NAMELESS);
         assert_eq!(rank("merchant_id"), NAMELESS);
+    }
+
+    #[test]
+    fn keys_widened_for_a_distribution_lead_no_name() {
+        let led = |columns: &str, key: &str| {
+            let tables = ["a", "b", "c"].map(|name| table(name).columns(columns).primary_key(key));
+            leading_names(&Graph::new(&schema(tables))).into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(led("server_host text, username text", "server_host, username"), ["serverhost"]);
+        assert!(led("postid bigint, id bigint", "postid, id").is_empty());
+        assert!(led("postid bigint, number bigint default nextval('s')", "postid, number").is_empty());
+        // What is unique by itself says nothing of others.
+        let alone = ["a", "b", "c"].map(|name| {
+            table(name).columns("state bigint, number bigint").primary_key("state, number").unique("alone", "state")
+        });
+        assert!(leading_names(&Graph::new(&schema(alone))).is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::rules::{self, ObjectType};
 use super::context::{Migration, described, regclass};
 use super::sql::{Block, Failure};
 use super::{Phase, Step};
-use super::{backfill, global_keys, local_tables, losses, notebook};
+use super::{backfill, global_keys, local_tables, losses, notebook, views};
 
 /// Settings and checks.
 pub(super) fn prepare(migration: &Migration<'_, '_>) -> Vec<Step> {
@@ -229,7 +229,8 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
 /// migration stop in the middle.
 fn droppable(block: Block, migration: &Migration<'_, '_>, back: bool) -> Block {
     let made_anew = migration.pending_tables().filter(|&t| back || migration.current(t).is_some());
-    let made_anew: BTreeSet<TableId> = made_anew.chain(local_tables::converted(migration)).collect();
+    let laden = if back { Vec::new() } else { views::laden(migration) };
+    let made_anew: BTreeSet<TableId> = made_anew.chain(local_tables::converted(migration)).chain(laden).collect();
     let views = &migration.graph.schema.views;
     let lost = match back {
         true => Vec::new(),

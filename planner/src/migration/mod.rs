@@ -28,6 +28,7 @@ mod script;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use crate::identifier::RelationName;
 use crate::plan::Plan;
@@ -111,6 +112,7 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(foreign_keys::drop(&migration));
     steps.extend(checks::drop(&migration));
     steps.extend(losses::drop(&migration));
+    steps.extend(views::put_aside(&migration));
     steps.extend(placement::undistribute(&migration));
     steps.extend(backfill::not_null(&migration));
     steps.extend(keys::not_null(&migration));
@@ -121,6 +123,7 @@ pub fn steps(plan: &Plan<'_>) -> Vec<Step> {
     steps.extend(foreign_keys::create(&migration));
     steps.extend(global_keys::create(&migration));
     steps.extend(checks::create(&migration));
+    steps.extend(views::put_back(&migration));
     steps.extend(guard::verify(&migration));
     steps.extend(placement::truncate(&migration));
     steps.push(notebook::close(&migration));

@@ -10,7 +10,7 @@
   CREATE TABLE IF NOT EXISTS planned_migration.ways (relation text, name text, model jsonb NOT NULL, PRIMARY KEY (relation, name));
   CREATE TABLE IF NOT EXISTS planned_migration.keepsakes (relation text PRIMARY KEY, statements text[] NOT NULL);
   -- What Citus forgets of tables that it re-creates, as statements; views over them, and functions of their rows, are dropped.
-  CREATE OR REPLACE FUNCTION planned_migration.put_aside(relations regclass[]) RETURNS text[] LANGUAGE plpgsql AS $put_aside$
+  CREATE OR REPLACE FUNCTION planned_migration.put_aside(relations regclass[], only_what_is_over_them boolean DEFAULT false) RETURNS text[] LANGUAGE plpgsql AS $put_aside$
   DECLARE
     -- Without a lock, which another connection of Citus' might wait for.
     members oid[] := ARRAY(WITH RECURSIVE m (relid) AS (SELECT r::oid FROM unnest(relations) AS r
@@ -112,7 +112,7 @@
           ELSE 'USING INDEX ' || quote_ident(identity.relname) END)
         FROM tables t LEFT JOIN (pg_index JOIN pg_class identity ON identity.oid = indexrelid) ON indrelid = t.oid AND indisreplident
         WHERE t.relreplident IN ('f', 'n') OR identity.relname IS NOT NULL
-    ) AS s;
+    ) AS s WHERE NOT only_what_is_over_them OR s.phase = 1 OR s.object = ANY (found);
     FOR one IN SELECT format('DROP %s %s', CASE relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, view::regclass) AS statement, depth, view
       FROM unnest(found, depths) AS v (view, depth) JOIN pg_class ON pg_class.oid = view
       UNION ALL SELECT format('DROP ROUTINE %s', routine::regprocedure), depth, routine FROM unnest(routines, routine_depths) AS r (routine, depth)

@@ -360,27 +360,8 @@ pub(super) fn truncate(migration: &Migration<'_, '_>) -> Vec<Step> {
         .collect()
 }
 
-/// Views over one table from which a move of it takes long: Citus looks, for each of them, at the functions of all
-/// (`metadata_sync.c:GetDependentFunctionsWithRelation`). 1,864 took nine minutes on two cores, so 300 a quarter of one.
-const MANY_VIEWS: usize = 300;
-
-/// How large a table is, and what else makes its move long.
-fn size(migration: &Migration<'_, '_>, table: TableId) -> String {
-    let name = migration.name(table);
-    let views = migration.graph.schema.views.iter().filter(|v| v.reads.contains(name)).count();
-    let size = rows_and_bytes(migration, table);
-    match views {
-        MANY_VIEWS.. => format!(
-            "{size} {} views read it, and Citus looks for each at all of them: the time that takes grows with their square, and \
-             may be minutes.",
-            number::thousands(views as i64)
-        ),
-        _ => size,
-    }
-}
-
 /// `About 500,000 rows, 61 MB.`, as far as it is known.
-fn rows_and_bytes(migration: &Migration<'_, '_>, table: TableId) -> String {
+fn size(migration: &Migration<'_, '_>, table: TableId) -> String {
     let rows = migration.graph.rows(table).map(|n| format!("About {} rows", number::thousands(n)));
     let bytes = migration.graph.bytes(table).map(number::size);
     match (rows, bytes) {
