@@ -14,11 +14,14 @@ use super::context::{Migration, regclass};
 use super::notebook::SCHEMA;
 use super::sql::Block;
 
-/// Local tables that this foreign key makes Citus convert; none where it is not between a local and a reference table.
+/// Local tables that this foreign key makes Citus convert; none where it is not between a local table and a reference table, or
+/// one that Citus manages already.
 fn converted_by(migration: &Migration<'_, '_>, edge: &Edge) -> BTreeSet<TableId> {
     let (graph, layout) = (migration.graph, &migration.plan.layout);
     let start = match (edge.referencing, edge.referenced) {
         (local, reference) | (reference, local) if layout.is_local(local) && layout.is_reference(reference) => local,
+        (a, b) if is_managed(migration, a) && layout.is_local(b) => b,
+        (a, b) if is_managed(migration, b) && layout.is_local(a) => a,
         _ => return BTreeSet::new(),
     };
     let mut found = BTreeSet::new();
@@ -33,6 +36,14 @@ fn converted_by(migration: &Migration<'_, '_>, edge: &Edge) -> BTreeSet<TableId>
         }
     }
     found
+}
+
+/// A local table that was in Citus' metadata when the plan was made, and stays there.
+fn is_managed(migration: &Migration<'_, '_>, table: TableId) -> bool {
+    let table = migration.graph.root(table);
+    migration.plan.layout.is_local(table)
+        && !migration.is_pending(table)
+        && migration.current(table).is_some_and(|now| now.kind == "local")
 }
 
 /// All local tables that this migration converts.
