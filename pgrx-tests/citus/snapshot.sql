@@ -70,7 +70,7 @@ SELECT pg_catalog.json_build_array(kind, relation, name, value) FROM (
 	SELECT 'publication', relation, pubname, pg_catalog.concat_ws(' | ', pg_catalog.pg_get_expr(prqual, prrelid), prattrs::text)
 	FROM tables t JOIN pg_catalog.pg_publication_rel r ON prrelid = t.oid JOIN pg_catalog.pg_publication p ON p.oid = prpubid
 	UNION ALL
-	SELECT 'function', '', p.oid::pg_catalog.regprocedure::text, pg_catalog.concat_ws(' | ', pg_catalog.pg_get_functiondef(p.oid), pg_catalog.pg_get_userbyid(proowner),
+	SELECT 'function', '', pg_catalog.left(proname, 28) || ' ' || pg_catalog.md5(p.oid::pg_catalog.regprocedure::text), pg_catalog.concat_ws(' | ', pg_catalog.pg_get_functiondef(p.oid), pg_catalog.pg_get_userbyid(proowner),
 		(SELECT pg_catalog.string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(proacl) AS a), pg_catalog.obj_description(p.oid, 'pg_proc'))
 	FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = pronamespace
 	WHERE prokind <> 'a' AND nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'advisor', 'citus', 'citus_internal', 'planned_migration') AND NOT EXISTS (

@@ -224,63 +224,82 @@ fn unchanged(block: Block, migration: &Migration<'_, '_>) -> Block {
         .fail_if("problems IS NOT NULL", &not_the_planned_one())
 }
 
-/// Fails where a table is made anew by Citus, or a view has to go, and something depends on it that is not put aside as views
-/// and functions are: a column of its type, a policy or rule of another table, a view's grouping. Citus would drop it, or the
-/// migration stop in the middle.
+/// Fails where Citus drops a table to make it anew, or a view has to go, and something depends on it that is not put aside as
+/// views and functions are: a column of its type, a policy or rule of another table. Citus would drop it too, or the migration
+/// stop in the middle. What depends on a local table that Citus takes is only said: that table becomes the shard.
 fn droppable(block: Block, migration: &Migration<'_, '_>, back: bool) -> Block {
-    let made_anew = migration.pending_tables().filter(|&t| back || migration.current(t).is_some());
-    let laden = if back { Vec::new() } else { views::laden(migration) };
-    let made_anew: BTreeSet<TableId> = made_anew.chain(local_tables::converted(migration)).chain(laden).collect();
-    let views = &migration.graph.schema.views;
-    let lost = match back {
-        true => Vec::new(),
-        false => rules::lost_views(&migration.plan.layout),
+    let named = |name: &RelationName, with_functions: bool, fate: &str| {
+        vec![literal(name), with_functions.to_string(), quote_literal(fate)]
     };
-    let tables = made_anew.iter().map(|&t| vec![literal(&migration.graph.table(t).name), "true".to_owned()]);
-    let lost = lost.iter().map(|&v| vec![literal(&views[v].name), "false".to_owned()]);
-    let start: Vec<Vec<String>> = tables.chain(lost).collect();
+    let mut start: Vec<Vec<String>> = Vec::new();
+    for table in migration.pending_tables().filter(|&t| back || migration.current(t).is_some()) {
+        start.push(named(migration.name(table), true, DROPPED));
+    }
+    for table in local_tables::converted(migration) {
+        start.push(named(migration.name(table), true, if back { DROPPED } else { "shard" }));
+    }
+    if !back {
+        start.extend(views::laden(migration).into_iter().map(|t| named(migration.name(t), true, "same")));
+        let views = &migration.graph.schema.views;
+        let lost = rules::lost_views(&migration.plan.layout);
+        start.extend(lost.into_iter().map(|v| named(&views[v].name, false, DROPPED)));
+    }
     if start.is_empty() {
         return block;
     }
-    block.run(format!("{} {}\n  {DEPENDENTS}", "WITH RECURSIVE start (relation, with_functions) AS", values(start.into_iter(), 2))).fail_if(
-        "problems IS NOT NULL",
-        &Failure::new(
-            "tables are made anew and views are dropped, some only for the time being, and other objects depend on them",
-            "Drop those objects, and create them again after the migration.",
+    let start = values(start.into_iter(), 3);
+    block
+        .declare("shards text")
+        .run(format!("WITH RECURSIVE start (relation, with_functions, fate) AS {start}{DEPENDENTS}"))
+        .fail_if(
+            "problems IS NOT NULL",
+            &Failure::new(
+                "tables are made anew and views are dropped, some only for the time being, and other objects depend on them",
+                "Drop those objects, and create them again after the migration.",
+            )
+            .detail("problems"),
         )
-        .detail("problems"),
-    )
+        .run(
+            "IF shards IS NOT NULL THEN\n    RAISE WARNING USING MESSAGE = 'objects depend on local tables that Citus takes into its \
+             metadata', DETAIL = shards, HINT = 'They will mean the shard, which has the rows and another name. Create them again \
+             after the migration to mean the table.';\n  END IF",
+        )
 }
+
+/// Of a relation that goes, if only for a moment.
+const DROPPED: &str = "dropped";
 
 /// What hangs on the relations of `start`: views, and where they come back functions, as `notebook.sql` puts them aside, and what
 /// hangs on those but is not of that kind.
 const DEPENDENTS: &str = "\
-    , over (class, object, with_functions) AS (
-    SELECT 'pg_class'::regclass::oid, to_regclass(relation)::oid, with_functions FROM start
+,
+  over (class, object, with_functions, fate) AS (
+    SELECT 'pg_class'::regclass::oid, to_regclass(relation)::oid, with_functions, fate FROM start
     UNION
-    SELECT next.class, next.object, over.with_functions FROM over CROSS JOIN LATERAL (
-      SELECT 'pg_class'::regclass::oid, inhrelid FROM pg_inherits WHERE inhparent = over.object AND over.class = 'pg_class'::regclass
+    SELECT next.class, next.object, over.with_functions, coalesce(next.fate, 'dropped') FROM over CROSS JOIN LATERAL (
+      SELECT 'pg_class'::regclass::oid, inhrelid, over.fate FROM pg_inherits WHERE inhparent = over.object AND over.class = 'pg_class'::regclass
       UNION ALL
-      SELECT 'pg_class'::regclass::oid, r.ev_class FROM pg_depend d
+      SELECT 'pg_class'::regclass::oid, r.ev_class, NULL FROM pg_depend d
       JOIN pg_rewrite r ON r.oid = d.objid AND r.rulename = '_RETURN' AND r.ev_class <> over.object
       WHERE d.refclassid = over.class AND d.refobjid = over.object AND d.classid = 'pg_rewrite'::regclass
       UNION ALL
-      SELECT d.classid, d.objid FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid AND p.prokind <> 'a'
+      SELECT d.classid, d.objid, NULL FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid AND p.prokind <> 'a'
       WHERE with_functions AND d.refclassid = over.class AND d.refobjid = over.object AND d.classid = 'pg_proc'::regclass AND d.deptype = 'n'
       UNION ALL
-      SELECT d.classid, d.objid FROM pg_type t JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
+      SELECT d.classid, d.objid, NULL FROM pg_type t JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
       JOIN pg_proc p ON p.oid = d.objid AND p.prokind <> 'a'
       WHERE with_functions AND over.class = 'pg_class'::regclass AND t.typrelid = over.object AND d.classid = 'pg_proc'::regclass AND d.deptype = 'n'
-      ) AS next (class, object)),
-  gone AS (SELECT DISTINCT class, object FROM over WHERE object IS NOT NULL),
+      ) AS next (class, object, fate)),
+  gone AS (SELECT class, object, min(fate) AS fate FROM over WHERE object IS NOT NULL GROUP BY class, object),
   needed AS (
-    SELECT class, object, class AS refclass, object AS refobject FROM gone
+    SELECT class, object, fate, class AS refclass, object AS refobject FROM gone
     UNION ALL
-    SELECT class, object, 'pg_type'::regclass::oid, unnest(ARRAY[t.oid, t.typarray]) FROM gone
+    SELECT class, object, fate, 'pg_type'::regclass::oid, unnest(ARRAY[t.oid, t.typarray]) FROM gone
     JOIN pg_type t ON class = 'pg_class'::regclass AND t.typrelid = object),
   relations AS (SELECT object FROM gone WHERE class = 'pg_class'::regclass)
-  SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid) || ' depends on ' || pg_describe_object(n.class, n.object, 0), E'\\n')
-  INTO problems FROM needed n JOIN pg_depend d ON d.refclassid = n.refclass AND d.refobjid = n.refobject AND d.deptype = 'n'
+  SELECT string_agg(DISTINCT told, E'\\n') FILTER (WHERE n.fate = 'dropped'), string_agg(DISTINCT told, E'\\n') FILTER (WHERE n.fate = 'shard')
+  INTO problems, shards FROM needed n JOIN pg_depend d ON d.refclassid = n.refclass AND d.refobjid = n.refobject AND d.deptype = 'n'
+  CROSS JOIN LATERAL (SELECT pg_describe_object(d.classid, d.objid, d.objsubid) || ' depends on ' || pg_describe_object(n.class, n.object, 0)) AS t (told)
   WHERE NOT EXISTS (SELECT FROM gone WHERE (class, object) = (d.classid, d.objid) AND d.objsubid = 0)
   AND NOT CASE d.classid
     WHEN 'pg_rewrite'::regclass THEN EXISTS (SELECT FROM pg_rewrite WHERE oid = d.objid AND ev_class IN (SELECT object FROM relations))
