@@ -248,9 +248,14 @@ fn droppable(block: Block, migration: &Migration<'_, '_>, back: bool) -> Block {
         return block;
     }
     let start = values(start.into_iter(), 3);
+    // Only what Citus has comes back, and has shards.
+    let shards =
+        if back || migration.graph.schema.citus_tables.iter().any(|t| t.kind == "local") { SHARDS } else { "" };
     block
         .declare("shards text")
-        .run(format!("WITH RECURSIVE start (relation, with_functions, fate) AS {start}{DEPENDENTS}"))
+        .run("PERFORM set_config('citus.override_table_visibility', 'off', true)")
+        .run(format!("WITH RECURSIVE start (relation, with_functions, fate) AS {start}{}", DEPENDENTS.replace("{SHARDS}", shards)))
+        .run("PERFORM set_config('citus.override_table_visibility', 'on', true)")
         .fail_if(
             "problems IS NOT NULL",
             &Failure::new(
@@ -266,6 +271,15 @@ fn droppable(block: Block, migration: &Migration<'_, '_>, back: bool) -> Block {
         )
 }
 
+/// What was a local table before Citus took it is its shard, with all that depends on it, and goes with it.
+const SHARDS: &str = "\
+      UNION ALL
+      SELECT 'pg_class'::regclass::oid, c.oid, 'its shard' FROM pg_dist_shard s JOIN pg_class t ON t.oid = s.logicalrelid
+      CROSS JOIN LATERAL parse_ident(shard_name(s.logicalrelid, s.shardid)) AS shard (name)
+      JOIN pg_class c ON c.relnamespace = t.relnamespace AND c.relname = shard.name[array_upper(shard.name, 1)]
+      WHERE over.fate = 'dropped' AND over.class = 'pg_class'::regclass AND s.logicalrelid = over.object
+";
+
 /// Of a relation that goes, if only for a moment.
 const DROPPED: &str = "dropped";
 
@@ -276,9 +290,9 @@ const DEPENDENTS: &str = "\
   over (class, object, with_functions, fate) AS (
     SELECT 'pg_class'::regclass::oid, to_regclass(relation)::oid, with_functions, fate FROM start
     UNION
-    SELECT next.class, next.object, over.with_functions, coalesce(next.fate, 'dropped') FROM over CROSS JOIN LATERAL (
+    SELECT next.class, next.object, over.with_functions AND next.fate IS DISTINCT FROM 'its shard', coalesce(next.fate, 'dropped') FROM over CROSS JOIN LATERAL (
       SELECT 'pg_class'::regclass::oid, inhrelid, over.fate FROM pg_inherits WHERE inhparent = over.object AND over.class = 'pg_class'::regclass
-      UNION ALL
+{SHARDS}      UNION ALL
       SELECT 'pg_class'::regclass::oid, r.ev_class, NULL FROM pg_depend d
       JOIN pg_rewrite r ON r.oid = d.objid AND r.rulename = '_RETURN' AND r.ev_class <> over.object
       WHERE d.refclassid = over.class AND d.refobjid = over.object AND d.classid = 'pg_rewrite'::regclass
@@ -297,7 +311,7 @@ const DEPENDENTS: &str = "\
     SELECT class, object, fate, 'pg_type'::regclass::oid, unnest(ARRAY[t.oid, t.typarray]) FROM gone
     JOIN pg_type t ON class = 'pg_class'::regclass AND t.typrelid = object),
   relations AS (SELECT object FROM gone WHERE class = 'pg_class'::regclass)
-  SELECT string_agg(DISTINCT told, E'\\n') FILTER (WHERE n.fate = 'dropped'), string_agg(DISTINCT told, E'\\n') FILTER (WHERE n.fate = 'shard')
+  SELECT string_agg(DISTINCT told, E'\\n') FILTER (WHERE n.fate IN ('dropped', 'its shard')), string_agg(DISTINCT told, E'\\n') FILTER (WHERE n.fate = 'shard')
   INTO problems, shards FROM needed n JOIN pg_depend d ON d.refclassid = n.refclass AND d.refobjid = n.refobject AND d.deptype = 'n'
   CROSS JOIN LATERAL (SELECT pg_describe_object(d.classid, d.objid, d.objsubid) || ' depends on ' || pg_describe_object(n.class, n.object, 0)) AS t (told)
   WHERE NOT EXISTS (SELECT FROM gone WHERE (class, object) = (d.classid, d.objid) AND d.objsubid = 0)
